@@ -1,7 +1,7 @@
 /** Validation at the edges: zod issues turned into one message that says what is wrong and suggests the nearest key. */
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
-import { ConfigError } from './errors.ts';
+import { ConfigError, InputError } from './errors.ts';
 
 /** The member of `known` that was probably meant, or undefined if nothing is near. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
@@ -11,10 +11,11 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return shared * 2 >= new Set(word).size ? best : undefined;
 }
 
-/** `"foo" is unknown; did you mean "food"? Known: …` */
+/** `unknown suite "cor"; did you mean "core"? Known: core, truth` */
 export function unknownName(kind: string, word: string, known: readonly string[]): string {
   const guess = nearest(word, known);
-  return `unknown ${kind} "${word}"${guess ? `; did you mean "${guess}"?` : ''} Known: ${known.join(', ')}`;
+  const question = guess === undefined ? '.' : `; did you mean "${guess}"?`;
+  return `unknown ${kind} "${word}"${question}${known.length > 0 ? ` Known: ${known.join(', ')}` : ''}`;
 }
 
 /**
@@ -24,8 +25,21 @@ export function unknownName(kind: string, word: string, known: readonly string[]
 export function parseConfig<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const lines = result.error.issues.map((issue) => renderIssue(issue, schema));
-  throw new ConfigError(lines.join('\n'), { where });
+  throw new ConfigError(renderIssues(result.error, schema), { where });
+}
+
+/**
+ * The same for the content of a file that a program wrote.
+ * @throws InputError naming every issue with its path
+ */
+export function parseInput<S extends z.ZodType>(schema: S, value: unknown, where: string, hint?: string): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new InputError(renderIssues(result.error, schema), hint === undefined ? { where } : { where, hint });
+}
+
+function renderIssues(error: z.ZodError, schema: z.ZodType): string {
+  return error.issues.map((issue) => renderIssue(issue, schema)).join('\n');
 }
 
 function renderIssue(issue: z.core.$ZodIssue, schema: z.ZodType): string {
@@ -45,10 +59,14 @@ function renderIssue(issue: z.core.$ZodIssue, schema: z.ZodType): string {
   return path ? `${path}: ${issue.message}` : issue.message;
 }
 
-/** Keys of the object schema that a path leads to (through wrappers such as default and optional). */
+/** Keys of the object schema that a path leads to (through lists, and wrappers such as default and optional). */
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let here: unknown = unwrap(schema);
-  for (const step of path) here = here instanceof z.ZodObject ? unwrap(here.shape[String(step)]) : undefined;
+  for (const step of path) {
+    if (here instanceof z.ZodObject) here = unwrap(here.shape[String(step)]);
+    else if (here instanceof z.ZodArray) here = unwrap(here.element);
+    else return [];
+  }
   return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
 }
 

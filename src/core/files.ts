@@ -41,9 +41,14 @@ export function writeFileAtomic(path: string, chunks: string | Uint8Array | Iter
   }
 }
 
+/** Node refuses to read or write more than 2 GiB − 1 bytes in one call. */
+export const MAX_IO_BYTES = 2 ** 30;
+
 /** Writes all of `bytes` at the file's position. */
 export function writeFully(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(fd, bytes, done, Math.min(bytes.length - done, MAX_IO_BYTES));
+  }
 }
 
 /** Makes renames and new entries of a folder durable. */

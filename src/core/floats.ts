@@ -7,6 +7,9 @@ export const BYTES_PER_ELEMENT: Record<StorageDtype, number> = { F32: 4, F16: 2,
 /** Largest finite binary16 value; larger magnitudes cannot be stored as F16. */
 export const MAX_F16 = 65504;
 
+/** Largest finite bfloat16 value. */
+export const MAX_BF16 = 0xff * 2 ** 120;
+
 let f16Table: Float32Array | undefined;
 
 /** All 65 536 binary16 values as float32 (256 KiB, built on first use): conversion is a table look-up. */

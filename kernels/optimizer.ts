@@ -1,0 +1,84 @@
+/** The update of parameters. See sparse.ts for the calling convention. */
+import { argF, argI, argP, axpy, dot64, scaleTo, share } from './vector';
+
+/** (gradient, weights, rows, cols, epsilon): gradient_r −= (gradient_r · u) u with u = weights_r / (‖weights_r‖ + epsilon) */
+export function projectRows(args: usize, thread: i32, threads: i32): void {
+  const gradient = argP(args, 0),
+    weights = argP(args, 1),
+    rows = argI(args, 2),
+    cols = argI(args, 3),
+    epsilon = <f64>argF(args, 4);
+  const bytes = <usize>cols << 2;
+  const end = share(rows, thread + 1, threads);
+  for (let r = share(rows, thread, threads); r < end; r++) {
+    const g = gradient + <usize>r * bytes,
+      w = weights + <usize>r * bytes;
+    const norm = sqrt(dot64(w, w, cols)) + epsilon;
+    if (norm > 0) axpy(g, <f32>(-dot64(g, w, cols) / (norm * norm)), w, cols);
+  }
+}
+
+/** (weights, rows, cols, epsilon): weights_r /= ‖weights_r‖ + epsilon; rows of zeros stay */
+export function normalizeRows(args: usize, thread: i32, threads: i32): void {
+  const weights = argP(args, 0),
+    rows = argI(args, 1),
+    cols = argI(args, 2),
+    epsilon = <f64>argF(args, 3);
+  const bytes = <usize>cols << 2;
+  const end = share(rows, thread + 1, threads);
+  for (let r = share(rows, thread, threads); r < end; r++) {
+    const w = weights + <usize>r * bytes;
+    const norm = sqrt(dot64(w, w, cols)) + epsilon;
+    if (norm > 0) scaleTo(w, <f32>(1 / norm), w, cols);
+  }
+}
+
+/**
+ * (parameter, gradient, m, v, n, gradientScale, beta1, 1−beta1, beta2, 1−beta2, stepSize, 1/√correction2, epsilon, decay):
+ * m = β1 m + (1−β1) g; v = β2 v + (1−β2) g²; p = decay·p − stepSize · m / (√v/√correction2 + ε)
+ */
+export function adam(args: usize, thread: i32, threads: i32): void {
+  const n = argI(args, 4);
+  const from = <usize>share(n, thread, threads) << 2,
+    to = <usize>share(n, thread + 1, threads) << 2;
+  const p = argP(args, 0),
+    g = argP(args, 1),
+    m = argP(args, 2),
+    v = argP(args, 3);
+  const gradientScale = argF(args, 5),
+    beta1 = argF(args, 6),
+    rest1 = argF(args, 7),
+    beta2 = argF(args, 8),
+    rest2 = argF(args, 9),
+    stepSize = argF(args, 10),
+    correction = argF(args, 11),
+    epsilon = argF(args, 12),
+    decay = argF(args, 13);
+  let i = from;
+  const sv = f32x4.splat(gradientScale),
+    b1 = f32x4.splat(beta1),
+    r1 = f32x4.splat(rest1),
+    b2 = f32x4.splat(beta2),
+    r2 = f32x4.splat(rest2),
+    step = f32x4.splat(stepSize),
+    cor = f32x4.splat(correction),
+    eps = f32x4.splat(epsilon),
+    dec = f32x4.splat(decay);
+  for (; i + 16 <= to; i += 16) {
+    const gi = f32x4.mul(sv, v128.load(g + i));
+    const mi = f32x4.add(f32x4.mul(b1, v128.load(m + i)), f32x4.mul(r1, gi));
+    const vi = f32x4.add(f32x4.mul(b2, v128.load(v + i)), f32x4.mul(r2, f32x4.mul(gi, gi)));
+    v128.store(m + i, mi);
+    v128.store(v + i, vi);
+    const update = f32x4.div(f32x4.mul(step, mi), f32x4.add(f32x4.mul(f32x4.sqrt(vi), cor), eps));
+    v128.store(p + i, f32x4.sub(f32x4.mul(dec, v128.load(p + i)), update));
+  }
+  for (; i < to; i += 4) {
+    const gi = gradientScale * load<f32>(g + i);
+    const mi = beta1 * load<f32>(m + i) + rest1 * gi;
+    const vi = beta2 * load<f32>(v + i) + rest2 * (gi * gi);
+    store<f32>(m + i, mi);
+    store<f32>(v + i, vi);
+    store<f32>(p + i, decay * load<f32>(p + i) - (stepSize * mi) / (sqrt(vi) * correction + epsilon));
+  }
+}

@@ -1,0 +1,279 @@
+/**
+ * Writes a folder of activation shards that can be killed at any moment. The manifest names complete shards only and
+ * carries the caller's progress of the same moment; what was appended after it is appended again on resume, so that
+ * the finished folder has the same bytes however often the harvest was interrupted.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseConfig } from '../core/config.ts';
+import { InputError } from '../core/errors.ts';
+import { listFolder, makeFolder, removeTemporaries, writeFileAtomic } from '../core/files.ts';
+import { decodeFloats, encodeFloats, MAX_BF16, MAX_F16, type StorageDtype } from '../core/floats.ts';
+import { FolderLock, LOCK_FILE } from '../core/lock.ts';
+import { safetensorsParts, type TensorData } from '../formats/safetensors.ts';
+import {
+  FORMAT,
+  harvestIdentitySchema,
+  identityDifferences,
+  MANIFEST_FILE,
+  readManifest,
+  shardName,
+  VERSION,
+  writeManifest,
+  type HarvestIdentity,
+  type Manifest,
+} from './manifest.ts';
+import { RunningStatistics } from './running-statistics.ts';
+import { openShards } from './shard-file.ts';
+import type { Json } from './source.ts';
+
+/** Whole sequences, in the order of their documents. */
+export interface ActivationBatch {
+  rows: number;
+  /** [rows, d] */
+  acts: Float32Array;
+  /** [rows] each; `doc` never decreases, neither here nor from batch to batch. */
+  tokens: Int32Array;
+  pos: Int32Array;
+  doc: Int32Array;
+  /** Sequences that the rows come from. */
+  sequences: number;
+}
+
+const LARGEST = { F16: MAX_F16, BF16: MAX_BF16, F32: Number.MAX_VALUE } as const;
+
+export class ShardWriter {
+  readonly folder: string;
+  readonly #lock: FolderLock;
+  #manifest: Manifest;
+  readonly #statistics: RunningStatistics;
+  /** Batches of the shard that is being filled, encoded: at most `rowsPerShard` rows and one batch. */
+  #pending: { acts: Uint8Array; tokens: Int32Array; pos: Int32Array; doc: Int32Array; rows: number }[] = [];
+  #pendingRows = 0;
+  #pendingDocuments = 0;
+  #pendingSequences = 0;
+  #progress: Json;
+  #lastDoc: number;
+
+  private constructor(folder: string, lock: FolderLock, manifest: Manifest) {
+    this.folder = folder;
+    this.#lock = lock;
+    this.#manifest = manifest;
+    this.#statistics = new RunningStatistics(manifest.identity.d, manifest.statistics.sums);
+    this.#progress = manifest.progress;
+    this.#lastDoc = manifest.shards.at(-1)?.lastDoc ?? -1;
+  }
+
+  /**
+   * Starts a folder or goes on with an interrupted one. Holds the folder's lock until {@link finish} or {@link close}.
+   * @throws OutputError if another process writes here, or the folder cannot be written
+   * @throws InputError if the folder is complete, holds another harvest or other files, or misses shards
+   */
+  static open(folder: string, identity: HarvestIdentity): ShardWriter {
+    const wanted = parseConfig(harvestIdentitySchema, identity, 'description of the harvest');
+    makeFolder(folder);
+    const lock = FolderLock.acquire(folder);
+    try {
+      removeTemporaries(folder);
+      const names = listFolder(folder).filter((name) => !name.startsWith(LOCK_FILE));
+      const manifest = names.includes(MANIFEST_FILE) ? resume(folder, wanted, names) : start(folder, wanted, names);
+      return new ShardWriter(folder, lock, manifest);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** What was passed to the last {@link append} of the last complete shard; null for a new folder. */
+  get progress(): Json {
+    return this.#manifest.progress;
+  }
+
+  /** Rows in complete shards: where {@link progress} stands. */
+  get storedRows(): number {
+    return this.#manifest.counts.rows;
+  }
+
+  /** Rows appended, in this process and before. */
+  get rows(): number {
+    return this.storedRows + this.#pendingRows;
+  }
+
+  /**
+   * Adds a batch (copied) and closes the shard if it is full.
+   * @param progress where to go on after this batch
+   * @throws InputError for a value that is not finite or does not fit the dtype, naming row and document
+   * @throws OutputError when the shard cannot be written; the folder is then as after the shard before
+   */
+  append(batch: ActivationBatch, progress: Json): void {
+    const { d, dtype, rowsPerShard } = this.#manifest.identity;
+    const { rows } = batch;
+    this.#check(batch);
+    if (rows > 0) {
+      for (let row = 0; row < rows; row++) {
+        if (batch.doc[row] !== this.#lastDoc) this.#pendingDocuments++;
+        this.#lastDoc = batch.doc[row];
+      }
+      const acts = encodeFloats(dtype, batch.acts.subarray(0, rows * d));
+      const stored = new Float32Array(rows * d);
+      decodeFloats(dtype, acts, 0, stored.length, stored);
+      this.#statistics.add(stored, rows);
+      const column = (values: Int32Array): Int32Array => values.slice(0, rows);
+      this.#pending.push({
+        acts,
+        tokens: column(batch.tokens),
+        pos: column(batch.pos),
+        doc: column(batch.doc),
+        rows,
+      });
+      this.#pendingRows += rows;
+    }
+    this.#pendingSequences += batch.sequences;
+    this.#progress = progress;
+    if (this.#pendingRows >= rowsPerShard) this.#closeShard(false);
+  }
+
+  /** Writes the last shard, marks the folder complete and releases it. */
+  finish(): Manifest {
+    this.#closeShard(true);
+    this.close();
+    return this.#manifest;
+  }
+
+  /** Releases the folder as it stands; rows of the unfinished shard are left to the next harvest. */
+  close(): void {
+    this.#lock.release();
+  }
+
+  #closeShard(complete: boolean): void {
+    const manifest = this.#manifest;
+    const shards = [...manifest.shards];
+    if (this.#pendingRows > 0) {
+      const file = shardName(shards.length);
+      const sha256 = this.#writeShard(join(this.folder, file));
+      const firstDoc = this.#pending[0].doc[0];
+      shards.push({ file, rows: this.#pendingRows, sha256, firstDoc, lastDoc: this.#lastDoc });
+    }
+    const counts = {
+      rows: this.rows,
+      documents: manifest.counts.documents + this.#pendingDocuments,
+      sequences: manifest.counts.sequences + this.#pendingSequences,
+    };
+    const statistics = this.#statistics.describe(counts.rows);
+    const next: Manifest = { ...manifest, complete, counts, statistics, shards, progress: this.#progress };
+    writeManifest(this.folder, next);
+    this.#manifest = next;
+    this.#pending = [];
+    this.#pendingRows = this.#pendingDocuments = this.#pendingSequences = 0;
+  }
+
+  /** @returns the SHA-256 of the file */
+  #writeShard(path: string): string {
+    const rows = this.#pendingRows;
+    const { d, dtype } = this.#manifest.identity;
+    const column = (name: 'tokens' | 'pos' | 'doc'): TensorData => ({
+      dtype: 'I32',
+      shape: [rows],
+      data: this.#pending.map((batch) => batch[name]),
+    });
+    // Activations last: 2-byte values in front would leave the columns unaligned.
+    const tensors = {
+      tokens: column('tokens'),
+      pos: column('pos'),
+      doc: column('doc'),
+      acts: { dtype, shape: [rows, d], data: this.#pending.map(({ acts }) => acts) },
+    };
+    const hash = createHash('sha256');
+    writeFileAtomic(path, hashed(safetensorsParts(tensors), hash));
+    return hash.digest('hex');
+  }
+
+  #check({ rows, acts, tokens, pos, doc, sequences }: ActivationBatch): void {
+    const { d, dtype } = this.#manifest.identity;
+    if (acts.length < rows * d || Math.min(tokens.length, pos.length, doc.length) < rows || sequences < 0) {
+      throw new RangeError(`batch of ${rows} rows with ${acts.length} activations and ${tokens.length} tokens`);
+    }
+    for (let row = 0, before = this.#lastDoc; row < rows; row++) {
+      if (doc[row] < before) throw new RangeError(`document ${doc[row]} after document ${before}`);
+      before = doc[row];
+    }
+    const largest = LARGEST[dtype];
+    for (let i = 0; i < rows * d; i++) {
+      if (!(Math.abs(acts[i]) <= largest)) {
+        const row = Math.floor(i / d);
+        throw unstorable(
+          acts[i],
+          dtype,
+          `row ${this.rows + row} (document ${doc[row]}, position ${pos[row]}, token ${tokens[row]}), element ${i % d}`,
+          this.folder,
+        );
+      }
+    }
+  }
+}
+
+function unstorable(value: number, dtype: StorageDtype, place: string, folder: string): InputError {
+  if (Number.isFinite(value)) {
+    return new InputError(`an activation of ${value} does not fit into ${dtype}: ${place}`, {
+      where: folder,
+      hint: `harvest into a new folder with dtype ${dtype === 'F16' ? 'bf16 (same size, wider range)' : 'f32'}`,
+    });
+  }
+  return new InputError(`the model gave ${value} at ${place}`, {
+    where: folder,
+    hint: 'this text overflows the model at this layer: use a float32 export of the model, or an earlier layer',
+  });
+}
+
+function* hashed(parts: Iterable<Uint8Array>, hash: Hash): Iterable<Uint8Array> {
+  for (const part of parts) {
+    hash.update(part);
+    yield part;
+  }
+}
+
+function start(folder: string, identity: HarvestIdentity, names: readonly string[]): Manifest {
+  if (names.length > 0) {
+    throw new InputError(`the folder holds other files (${names.slice(0, 3).join(', ')}) and no manifest`, {
+      where: folder,
+      hint: 'choose an empty folder',
+    });
+  }
+  const manifest: Manifest = {
+    format: FORMAT,
+    version: VERSION,
+    identity,
+    complete: false,
+    counts: { rows: 0, documents: 0, sequences: 0 },
+    statistics: new RunningStatistics(identity.d).describe(0),
+    shards: [],
+    progress: null,
+  };
+  writeManifest(folder, manifest);
+  return manifest;
+}
+
+function resume(folder: string, wanted: HarvestIdentity, names: readonly string[]): Manifest {
+  const manifest = readManifest(folder);
+  const differences = identityDifferences(manifest.identity, wanted);
+  if (differences.length > 0) {
+    throw new InputError(`the folder holds another harvest:\n    ${differences.join('\n    ')}`, {
+      where: folder,
+      hint: 'choose another folder, or repeat the options of the first harvest to go on with it',
+    });
+  }
+  if (manifest.complete) {
+    throw new InputError(`the harvest is already complete: ${manifest.counts.rows} rows`, {
+      where: folder,
+      hint: 'use it as it is, or choose another folder',
+    });
+  }
+  openShards(folder, manifest);
+  // Shards that were written after the manifest: their rows are not in its sums, so they are harvested again.
+  const known = new Set(manifest.shards.map(({ file }) => file));
+  for (const name of names) {
+    if (/^acts-\d{5,}\.safetensors$/.test(name) && !known.has(name)) rmSync(join(folder, name));
+  }
+  return manifest;
+}

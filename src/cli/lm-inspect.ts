@@ -1,0 +1,34 @@
+/** `saeforest lm inspect`: what a model folder holds and where its residual stream is. */
+import { z } from 'zod';
+import { defineCommand, text } from './command.ts';
+
+export const lmInspect = defineCommand({
+  usage: 'lm inspect <folder>',
+  summary: 'Show a language model: its size, tokenizer and the residual stream after every block.',
+  flags: [],
+  examples: ['saeforest lm inspect models/stories3m', 'saeforest lm inspect models/stories3m --json'],
+  schema: z.strictObject({ folder: text }),
+  async run({ folder }, terminal) {
+    const { LanguageModel } = await import('../lm/model.ts');
+    const model = await LanguageModel.open(folder);
+    const { info, tokenizer } = model;
+    const { bosId } = tokenizer;
+    const facts = [
+      ['architecture', info.architecture],
+      ['parameters', model.parameters.toLocaleString('en')],
+      ['layers', `${info.layers}`],
+      ['width d', `${info.d}`],
+      ['vocabulary', `${info.vocab}`],
+      ['context', info.context === null ? 'not stated' : `${info.context} tokens`],
+      ['tokenizer', `${tokenizer.size} tokens`],
+      ['BOS', bosId === undefined ? 'none' : `${tokenizer.token(bosId)} (${bosId})`],
+      ['inputs', model.inputs.join(', ')],
+    ];
+    terminal.result(info, [
+      ...facts.map(([name, value]) => `${name.padEnd(14)}${value}`),
+      '',
+      'residual stream after each block (--layer):',
+      ...info.residuals.map(({ layer, tensor }) => `${`${layer}`.padStart(4)}  ${tensor}`),
+    ]);
+  },
+});

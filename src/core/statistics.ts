@@ -1,0 +1,123 @@
+/** Means, spreads, quantiles and bootstrap intervals; everything accumulates in float64. */
+import type { Random } from './random.ts';
+
+/** Mean and variance of a stream of numbers in one pass (Welford's update: no cancellation at large means). */
+export class Moments {
+  count = 0;
+  mean = 0;
+  #squares = 0;
+
+  add(value: number): void {
+    this.count++;
+    const before = value - this.mean;
+    this.mean += before / this.count;
+    this.#squares += before * (value - this.mean);
+  }
+
+  /** Population variance (divisor n); NaN without data. */
+  get variance(): number {
+    return this.count === 0 ? NaN : this.#squares / this.count;
+  }
+
+  /** Unbiased variance (divisor n − 1); NaN for fewer than two values. */
+  get sampleVariance(): number {
+    return this.count < 2 ? NaN : this.#squares / (this.count - 1);
+  }
+}
+
+/** Arithmetic mean; NaN for no values. */
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
+}
+
+/**
+ * Quantile `p ∈ [0, 1]` of ascending values, interpolated linearly between order statistics at `p·(n − 1)`
+ * (type 7 of Hyndman and Fan, the default of NumPy and R); NaN for no values.
+ */
+export function quantileOfSorted(sorted: ArrayLike<number>, p: number): number {
+  if (!(p >= 0 && p <= 1)) throw new RangeError(`quantile ${p}: expected 0 … 1`);
+  if (sorted.length === 0) return NaN;
+  const position = p * (sorted.length - 1);
+  const below = Math.floor(position);
+  const share = position - below;
+  return share === 0 ? sorted[below] : sorted[below] * (1 - share) + sorted[below + 1] * share;
+}
+
+/** Quantiles `ps` of values in any order; the input is not changed. */
+export function quantiles(values: ArrayLike<number>, ps: readonly number[]): number[] {
+  const sorted = Float64Array.from(values).sort();
+  return ps.map((p) => quantileOfSorted(sorted, p));
+}
+
+/** An estimate with its interval. `n` is the number of resampled units, such as documents. */
+export interface Interval {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  readonly n: number;
+}
+
+export interface BootstrapOptions {
+  /** Number of resamples; 1000. */
+  readonly resamples?: number;
+  /** Probability mass inside the interval; 0.95. */
+  readonly confidence?: number;
+}
+
+/**
+ * Percentile bootstrap (Efron 1979) over units that are independent of each other. Tokens of one document are not, so
+ * resample documents: `statistic(weights)` gets how often each of the `units` was drawn and combines per-unit sums.
+ *
+ * `value` is the statistic with every weight 1. Resamples where the statistic is NaN (say 0/0) are left out; when all are,
+ * or without units, the ends are NaN. One unit gives an interval of width 0: `n` says how much to trust it.
+ * @param random stream of the draws; units × resamples draws are made
+ */
+export function bootstrapInterval(
+  units: number,
+  statistic: (weights: Float64Array) => number,
+  random: Random,
+  { resamples = 1000, confidence = 0.95 }: BootstrapOptions = {},
+): Interval {
+  const weights = new Float64Array(units).fill(1);
+  const value = statistic(weights);
+  const drawn = new Float64Array(units === 0 ? 0 : resamples);
+  let defined = 0;
+  for (let b = 0; b < drawn.length; b++) {
+    weights.fill(0);
+    for (let i = 0; i < units; i++) weights[random.below(units)]++;
+    const estimate = statistic(weights);
+    if (!Number.isNaN(estimate)) drawn[defined++] = estimate;
+  }
+  const sorted = drawn.subarray(0, defined).sort();
+  const tail = (1 - confidence) / 2;
+  return { value, low: quantileOfSorted(sorted, tail), high: quantileOfSorted(sorted, 1 - tail), n: units };
+}
+
+/** Bootstrap of `Σ numerator / Σ denominator` over units, for example errors and tokens of each document. */
+export function bootstrapRatio(
+  numerator: ArrayLike<number>,
+  denominator: ArrayLike<number>,
+  random: Random,
+  options?: BootstrapOptions,
+): Interval {
+  if (numerator.length !== denominator.length) {
+    throw new RangeError(`bootstrap of a ratio: ${numerator.length} numerators, ${denominator.length} denominators`);
+  }
+  const ratio = (weights: Float64Array): number => {
+    let above = 0;
+    let below = 0;
+    for (let i = 0; i < weights.length; i++) {
+      above += weights[i] * numerator[i];
+      below += weights[i] * denominator[i];
+    }
+    return above / below;
+  };
+  return bootstrapInterval(numerator.length, ratio, random, options);
+}
+
+/** Bootstrap of the mean of one number per unit. */
+export function bootstrapMean(values: ArrayLike<number>, random: Random, options?: BootstrapOptions): Interval {
+  return bootstrapRatio(values, new Float64Array(values.length).fill(1), random, options);
+}

@@ -1,0 +1,80 @@
+/**
+ * The language between the queue and the workers: a program is a list of commands [kernel, argument count, arguments…] in
+ * shared memory, run in order with a barrier after each.
+ */
+
+/**
+ * Arguments of every kernel of `kernels/shared.ts`: p address (0 = none), i integer, f float32, d float64 (8-byte aligned).
+ * The order of the keys is the number of the kernel.
+ */
+export const KERNELS = {
+  decode: 'pppppp iiii',
+  gatheredDots: 'pi ppppp iii',
+  countLatents: 'ppp ii',
+  prefixSum: 'p i',
+  placeEntries: 'pppppp ii',
+  latentGradient: 'pi ppppp iii',
+  latentSum: 'pi ppp i',
+  absoluteRowSums: 'ppp i',
+  absoluteGradient: 'pi pp i f',
+  scatterAdd: 'ppp i',
+  topOfCodes: 'pppppp ii pi',
+  smallestPositive: 'ppp i',
+  countSinceFired: 'pp i f',
+  listAtLeast: 'ppp i f',
+  expertsForward: 'pppppppppp iii ff',
+  expertsBackward: 'ppp i ppppppppp iii fff',
+  subtractRow: 'ppp ii',
+  scale: 'pi p i f',
+  clear: 'p i',
+  squaredDifference: 'pppp ii',
+  sum: 'pp i d',
+  squaredSum: 'pp i',
+  columnSum: 'pi pp ii f',
+  rowDots: 'ppp ii',
+  scaleRows: 'pi pp ii f',
+  projectRows: 'pp ii f',
+  normalizeRows: 'p ii f',
+  adam: 'pppp i fffffffff',
+} as const;
+
+export type KernelName = keyof typeof KERNELS;
+
+export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
+
+/** Commands that a worker carries out itself, with its private memory and the dense product (dense-worker.ts). */
+export const DENSE = {
+  /** x, W, bias, indexOut, valueOut, rows, width, d, k, list, listed, cursor, floor */
+  encodeTop: { number: 100, signature: 'pppppiiiipppf' },
+  /** x, W, bias, rowCounts, rows, width, d, cursor, floor: counts the entries, which stay with the worker … */
+  scanAtLeast: { number: 101, signature: 'ppppiiipf' },
+  /** indexOut, valueOut, rowPtr: … until their places are known. */
+  placeAtLeast: { number: 102, signature: 'ppp' },
+  /** out, a, b, m, n, depth, kind, cursor */
+  product: { number: 103, signature: 'pppiiiip' },
+} as const;
+
+export const PRODUCT_KINDS = ['nt', 'nn', 'tn'] as const;
+
+/** Rows that one worker scores at a time. Part of the result's definition: the dense product sees blocks of this size. */
+export const BLOCK_ROWS = 256;
+
+/** Words of the control block (Int32) at the start of shared memory. */
+export const CONTROL = {
+  /** Number of the program that may run. */
+  generation: 0,
+  /** Number of the last finished program. */
+  finished: 1,
+  /** Workers that have reached the current barrier. */
+  arrived: 2,
+  /** Barriers passed. */
+  phase: 3,
+  /** Set when a worker failed: the others skip the rest of the program. */
+  failed: 4,
+  /** Set to make the workers leave. */
+  stop: 5,
+  words: 16,
+} as const;
+
+/** Byte address of the program and its largest length. */
+export const PROGRAM = { offset: 1024, bytes: 1 << 20 } as const;

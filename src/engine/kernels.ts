@@ -1,0 +1,116 @@
+/**
+ * The kernels that a device implements: coarse operations without gradients. Each records one step of work and returns.
+ * Matrices are row-major; `W` has one row per latent. `accumulate` adds to what `out` holds, otherwise `out` is overwritten.
+ * A `block` b means that every entry stands for b consecutive values and b consecutive rows of W (see H-SAE's experts).
+ */
+import type { Codes, LatentIndex, LatentSet, Tensor } from './device.ts';
+
+/** Constants of one Adam step, computed by the host in double precision. */
+export interface AdamStep {
+  /** Factor on the gradient (clipping). */
+  gradientScale: number;
+  beta1: number;
+  beta2: number;
+  /** lr / (1 − β1^t) */
+  stepSize: number;
+  /** 1 / √(1 − β2^t) */
+  correction: number;
+  epsilon: number;
+  /** Factor on the parameter before the update: 1 − lr · weight decay. */
+  decay: number;
+}
+
+/** Sizes and constants of the two-level experts of H-SAE. */
+export interface ExpertShape {
+  /** Atoms per expert. */
+  atoms: number;
+  /** Dimension of an expert's subspace. */
+  subspace: number;
+  /** Offset of the activation: values below it are multiplied by `slope`. */
+  theta: number;
+  slope: number;
+}
+
+export interface Kernels {
+  // --- encoding ---
+  /**
+   * codes = the k largest of z per row, z = W x (+ bias) where that is ≥ floor, else 0. Ties go to the lowest latent; rows
+   * with fewer than k positive z are filled with value 0 from latent 0 upwards. floor > 0. x [rows, d], W [width, d].
+   */
+  encodeTop(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number): void;
+  /** Like {@link encodeTop} with k' = min(k, size of the set), scoring only the latents of the set; `codes.perRow` must be open. */
+  encodeTopAmong(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number, k: number, among: LatentSet): void;
+  /** codes = every z ≥ floor; `codes.perRow` must be open. */
+  encodeAtLeast(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number): void;
+  /** top = the k largest entries per row of `codes`, filled like {@link encodeTop}; position [rows·k] = entry taken, or 2³²−1 for a fill. */
+  topOfCodes(top: Codes, position: Tensor, codes: Codes): void;
+
+  // --- codes with matrices ---
+  /** out_r = base + Σ_t values_t · W[row of t]; base is one row [d], a matrix [rows, d] or null. */
+  decode(out: Tensor, codes: Codes, values: Tensor, W: Tensor, base: Tensor | null, block?: number): void;
+  /** out_t (+)= W[row of t] · vectors_r, 0 where mask_t = 0. */
+  gatheredDots(out: Tensor, accumulate: boolean, codes: Codes, mask: Tensor | null, W: Tensor, vectors: Tensor, block?: number): void;
+  /** Sorts the entries by latent. */
+  indexLatents(index: LatentIndex, codes: Codes): void;
+  /** out[i·block + b] (+)= Σ_{entries e of latent i} coefficient[e·block + b] · source[row of e]; rows without entries get 0. */
+  latentGradient(out: Tensor, accumulate: boolean, codes: Codes, index: LatentIndex, coefficient: Tensor, source: Tensor, block?: number): void;
+  /** out_i (+)= Σ_{entries e of latent i} coefficient_e */
+  latentSum(out: Tensor, accumulate: boolean, codes: Codes, index: LatentIndex, coefficient: Tensor): void;
+  /** rowSums_r = Σ |value| */
+  absoluteRowSums(rowSums: Tensor, codes: Codes): void;
+  /** dValue_e (+)= scale · sign(value_e) */
+  absoluteGradient(dValue: Tensor, accumulate: boolean, codes: Codes, scale: number): void;
+  /** out[position_e] += source_e, skipping fills; positions are distinct. */
+  scatterAdd(out: Tensor, source: Tensor, position: Tensor): void;
+  /** rowMin_r = smallest positive value of row r, 0 if there is none (f64). */
+  smallestPositive(rowMin: Tensor, codes: Codes): void;
+
+  // --- bookkeeping of latents ---
+  /** counter_i += increment, then 0 where latent i has an entry. */
+  countSinceFired(counter: Tensor, codes: Codes, index: LatentIndex, increment: number): void;
+  /** set = latents with counter ≥ threshold. */
+  listAtLeast(set: LatentSet, counter: Tensor, threshold: number): void;
+
+  // --- experts of H-SAE ---
+  /** y [entries, s] → c [entries, s], winner [entries], sub [entries], rowSums_r = Σ |q| (f64). E, D [width, a, s]. */
+  expertsForward(out: { c: Tensor; winner: Tensor; sub: Tensor; rowSums: Tensor }, codes: Codes, y: Tensor, E: Tensor, D: Tensor, shape: ExpertShape): void;
+  /** Gradients of {@link expertsForward}; l1 is the gradient by each |q|. dE and dD are accumulated or overwritten together. */
+  expertsBackward(
+    out: { dY: Tensor; dE: Tensor; dD: Tensor; accumulate: boolean },
+    codes: Codes,
+    index: LatentIndex,
+    saved: { c: Tensor; winner: Tensor; sub: Tensor; y: Tensor; dC: Tensor },
+    E: Tensor,
+    D: Tensor,
+    shape: ExpertShape,
+    l1: number,
+  ): void;
+
+  // --- dense ---
+  /** out = a·bᵀ ('nt'), a·b ('nn') or aᵀ·b ('tn'). */
+  product(out: Tensor, a: Tensor, b: Tensor, kind: 'nt' | 'nn' | 'tn'): void;
+  /** out_r = x_r − row */
+  subtractRow(out: Tensor, x: Tensor, row: Tensor): void;
+  /** out (+)= scale · a */
+  scale(out: Tensor, accumulate: boolean, a: Tensor, scale: number): void;
+  clear(out: Tensor): void;
+  /** difference = a − b, rowSums_r = ‖a_r − b_r‖² (f64) */
+  squaredDifference(difference: Tensor, rowSums: Tensor, a: Tensor, b: Tensor): void;
+  /** out[0] = scale · Σ values (both f64) in ascending order. */
+  sum(out: Tensor, values: Tensor, scale: number): void;
+  /** out[0] = Σ a² (f64), summed in pieces of fixed size. */
+  squaredSum(out: Tensor, a: Tensor): void;
+  /** out [cols] (+)= scale · Σ_r weights_r · a_r; weights null = all ones. */
+  columnSum(out: Tensor, accumulate: boolean, a: Tensor, weights: Tensor | null, scale: number): void;
+  /** out_r = a_r · b_r */
+  rowDots(out: Tensor, a: Tensor, b: Tensor): void;
+  /** out_r (+)= scale · weights_r · a_r */
+  scaleRows(out: Tensor, accumulate: boolean, weights: Tensor, a: Tensor, scale: number): void;
+
+  // --- update ---
+  /** gradient_r −= (gradient_r · u) u, u = W_r / (‖W_r‖ + epsilon). Rows are the last axis. */
+  projectRows(gradient: Tensor, W: Tensor, epsilon: number): void;
+  /** W_r /= ‖W_r‖ + epsilon; rows of zeros stay. */
+  normalizeRows(W: Tensor, epsilon: number): void;
+  adam(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamStep): void;
+}

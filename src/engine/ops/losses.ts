@@ -1,0 +1,56 @@
+/** Losses: scalars in float64, summed in a fixed order. */
+import type { Codes, Tensor } from '../device.ts';
+import type { Scalar, Tape } from '../tape.ts';
+
+/**
+ * (1/B) Σ_b ‖a_b − b_b‖²: sum over d, mean over the batch. a, b [B, d]; b is data.
+ * Gradient: ∂a = (2/B)(a − b).
+ */
+export function squaredError(tape: Tape, a: Tensor, b: Tensor): Scalar {
+  const { device } = tape;
+  const [rows] = a.shape;
+  const difference = device.scratch('f32', ...a.shape);
+  const loss = meanSquaredNorm(tape, difference, a, b);
+  if (tape.tracks(a)) {
+    tape.record([loss], () => {
+      const seed = tape.seed(loss);
+      const dA = seed === 0 ? undefined : tape.slotFor(a);
+      if (dA) device.kernels.scale(dA.tensor, dA.accumulate, difference, (2 * seed) / rows);
+    });
+  }
+  return loss;
+}
+
+/**
+ * Σ_b ‖target_b − estimate_b‖² / Σ_b ‖target_b − mean_b target‖², the mean over the batch; target is data (detached).
+ * The auxiliary loss of dead latents in dictionary_learning (methods 9.2). Gradient: ∂estimate = 2 (estimate − target) / denominator.
+ */
+export function explainedRatio(tape: Tape, estimate: Tensor, target: Tensor): { ratio: Scalar; numerator: Scalar; denominator: Scalar } {
+  throw new Error(`${String(tape)}${String(estimate)}${String(target)}`);
+}
+
+/** (1/B) Σ |value| over all entries. Gradient: sign(value)/B. */
+export function absoluteSum(tape: Tape, codes: Codes): Scalar {
+  const { device } = tape;
+  const rowSums = device.scratch('f64', codes.rows);
+  const loss = tape.scalar();
+  device.kernels.absoluteRowSums(rowSums, codes);
+  device.kernels.sum(loss, rowSums, 1 / codes.rows);
+  if (tape.tracks(codes.value)) {
+    tape.record([loss], () => {
+      const seed = tape.seed(loss);
+      const slot = seed === 0 ? undefined : tape.slotForValues(codes);
+      if (slot) device.kernels.absoluteGradient(slot.tensor, slot.accumulate, codes, seed / codes.rows);
+    });
+  }
+  return loss;
+}
+
+function meanSquaredNorm(tape: Tape, difference: Tensor, a: Tensor, b: Tensor): Scalar {
+  const { kernels } = tape.device;
+  const rowSums = tape.device.scratch('f64', a.shape[0]);
+  const loss = tape.scalar();
+  kernels.squaredDifference(difference, rowSums, a, b);
+  kernels.sum(loss, rowSums, 1 / a.shape[0]);
+  return loss;
+}

@@ -1,0 +1,51 @@
+/** What config.json says about a language model, under the several names that model families use. */
+import { z } from 'zod';
+import { InputError } from '../core/errors.ts';
+import { readJsonFile } from '../core/files.ts';
+
+const size = z.number().int().positive().nullish();
+
+const schema = z.looseObject({
+  architectures: z.array(z.string()).nullish(),
+  model_type: z.string().nullish(),
+  num_hidden_layers: size,
+  n_layer: size,
+  n_layers: size,
+  num_layers: size,
+  hidden_size: size,
+  n_embd: size,
+  d_model: size,
+  max_position_embeddings: size,
+  n_positions: size,
+  n_ctx: size,
+  vocab_size: size,
+});
+
+/** Undefined where config.json does not say. */
+export interface ModelConfig {
+  readonly architecture: string;
+  readonly layers: number | undefined;
+  readonly d: number | undefined;
+  /** Longest sequence that the model was made for. */
+  readonly context: number | undefined;
+  readonly vocab: number | undefined;
+}
+
+/** @throws InputError if the file is missing, not JSON, or has values that make no sense */
+export function readModelConfig(path: string): ModelConfig {
+  const parsed = schema.safeParse(readJsonFile(path, "the model's config.json"));
+  if (!parsed.success) {
+    const [{ path: key, message }] = parsed.error.issues;
+    throw new InputError(`config.json is damaged: ${key.length > 0 ? `${key.join('.')}: ` : ''}${message}`, {
+      where: path,
+    });
+  }
+  const config = parsed.data;
+  return {
+    architecture: config.architectures?.[0] ?? config.model_type ?? 'unknown',
+    layers: config.num_hidden_layers ?? config.n_layer ?? config.n_layers ?? config.num_layers ?? undefined,
+    d: config.hidden_size ?? config.n_embd ?? config.d_model ?? undefined,
+    context: config.max_position_embeddings ?? config.n_positions ?? config.n_ctx ?? undefined,
+    vocab: config.vocab_size ?? undefined,
+  };
+}

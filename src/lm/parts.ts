@@ -1,0 +1,142 @@
+/** The two runnable halves of a language model cut at one layer. */
+import { Tensor } from 'onnxruntime-node';
+import { InputError } from '../core/errors.ts';
+import { cutPrefix, cutSuffix, type StreamType } from './cut.ts';
+import type { Graph } from './graph.ts';
+import { elementTypeOf } from './onnx/element-types.ts';
+import type { OnnxModel } from './onnx/model-file.ts';
+import { Session, type RunOptions } from './session.ts';
+import { packTokens, positionsOf, type TokenBatch } from './tokens.ts';
+import type { Trunk } from './trunk.ts';
+
+/** What each input of a model is fed with. */
+const FEEDS: Readonly<Record<string, (batch: TokenBatch) => BigInt64Array>> = {
+  input_ids: ({ ids }) => ids,
+  attention_mask: ({ mask }) => mask,
+  position_ids: positionsOf,
+};
+
+/** Names of the model inputs that {@link Prefix} and {@link Suffix} can feed. */
+export const FED_INPUTS: readonly string[] = Object.keys(FEEDS);
+
+/** Tokens → residual stream. */
+export class Prefix {
+  readonly d: number;
+  readonly #session: Session;
+  readonly #inputs: readonly string[];
+
+  private constructor(session: Session, inputs: readonly string[], d: number) {
+    this.#session = session;
+    this.#inputs = inputs;
+    this.d = d;
+  }
+
+  /** @throws InputError if the stream does not have the width that the model's own first layer has */
+  static async create(
+    model: OnnxModel,
+    graph: Graph,
+    tensor: string,
+    { type, d }: StreamType,
+    options?: RunOptions,
+  ): Promise<Prefix> {
+    const part = cutPrefix(model, graph, tensor, type);
+    const session = await Session.create(model, part, options);
+    const width = await widthOf(session, part.modelInputs, tensor, model.path);
+    if (width !== d) {
+      throw new InputError(`"${tensor}" has width ${width}, the residual stream has ${d}`, { where: model.path });
+    }
+    return new Prefix(session, part.modelInputs, d);
+  }
+
+  /**
+   * @param into at least n·length·d numbers that are used for the result, which is then a view of it
+   * @returns [n, length, d]; rows of padding positions are finite but mean nothing
+   */
+  async run(batch: TokenBatch, into?: Float32Array): Promise<Float32Array> {
+    const shape = [batch.n, batch.length, this.d];
+    const result = await this.#session.run(
+      feed(this.#inputs, batch),
+      into && new Tensor('float32', into.subarray(0, batch.n * batch.length * this.d), shape),
+    );
+    return result.data as Float32Array;
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+/** Residual stream → logits. */
+export class Suffix {
+  readonly #session: Session;
+  readonly #inputs: readonly string[];
+  readonly #residualInput: string;
+  readonly #d: number;
+
+  private constructor(session: Session, inputs: readonly string[], residualInput: string, d: number) {
+    this.#session = session;
+    this.#inputs = inputs;
+    this.#residualInput = residualInput;
+    this.#d = d;
+  }
+
+  static async create(
+    model: OnnxModel,
+    graph: Graph,
+    trunk: Trunk,
+    layer: number,
+    stream: StreamType,
+    options?: RunOptions,
+  ): Promise<Suffix> {
+    const part = cutSuffix(model, graph, trunk, layer, stream);
+    const session = await Session.create(model, part, options);
+    return new Suffix(session, part.modelInputs, part.residualInput, stream.d);
+  }
+
+  /**
+   * @param residual [n, length, d], as {@link Prefix.run} gives it
+   * @returns [n, length, vocab]
+   */
+  async run(batch: TokenBatch, residual: Float32Array): Promise<Float32Array> {
+    const feeds = feed(this.#inputs, batch);
+    feeds[this.#residualInput] = new Tensor('float32', residual, [batch.n, batch.length, this.#d]);
+    return (await this.#session.run(feeds)).data as Float32Array;
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+/** Type and width of the residual stream, found by running one token up to `tensor`. */
+export async function measureStream(model: OnnxModel, graph: Graph, tensor: string): Promise<StreamType> {
+  const part = cutPrefix(model, graph, tensor);
+  const session = await Session.create(model, part);
+  try {
+    const type = elementTypeOf(session.outputType);
+    if (type === undefined) {
+      throw new InputError(`"${tensor}" is of type ${session.outputType}: not a residual stream`, {
+        where: model.path,
+      });
+    }
+    return { type, d: await widthOf(session, part.modelInputs, tensor, model.path) };
+  } finally {
+    await session.release();
+  }
+}
+
+async function widthOf(session: Session, inputs: readonly string[], tensor: string, where: string): Promise<number> {
+  const { dims } = await session.run(feed(inputs, packTokens([Int32Array.of(0)], 0)));
+  if (dims.length !== 3 || dims[0] !== 1 || dims[1] !== 1) {
+    throw new InputError(
+      `"${tensor}" has shape [${dims.join(', ')}] for one token, expected [1, 1, d]: not a residual stream`,
+      { where },
+    );
+  }
+  return dims[2];
+}
+
+function feed(inputs: readonly string[], batch: TokenBatch): Record<string, Tensor> {
+  const shape = [batch.n, batch.length];
+  return Object.fromEntries(inputs.map((name) => [name, new Tensor('int64', FEEDS[name](batch), shape)]));
+}

@@ -1,0 +1,218 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { describe, expect, it } from 'vitest';
+import { InputError, UsageError } from '../../src/core/errors.ts';
+import { LanguageModel } from '../../src/lm/model.ts';
+import { StringStringEntryProtoSchema, type ModelProto } from '../../src/lm/onnx/onnx_pb.ts';
+import { packTokens } from '../../src/lm/tokens.ts';
+import { describeWithShared } from '../support/shared.ts';
+import { completeFolder, CONFIG } from './folder.ts';
+import { asModel, encode, GraphBuilder, tinyTransformer } from './tiny.ts';
+
+const tiny = tinyTransformer({ layers: 2, wiring: 'sequential' });
+const batch = packTokens([Int32Array.of(2, 3, 4), Int32Array.of(5)], 0);
+
+async function failure(folder: string): Promise<Error> {
+  const error: unknown = await LanguageModel.open(folder).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(InputError);
+  return error as Error;
+}
+
+describe('LanguageModel', () => {
+  it('says what it found, feeds positions, and composes its halves', async () => {
+    const folder = completeFolder(tiny.model);
+    const model = await LanguageModel.open(folder);
+    expect(model.info).toEqual({
+      architecture: 'TinyForCausalLM',
+      layers: 2,
+      d: 8,
+      vocab: 11,
+      residuals: tiny.residuals.map((tensor, layer) => ({ layer, tensor })),
+      context: null,
+    });
+    expect(model.inputs).toEqual(['input_ids', 'attention_mask', 'position_ids']);
+    const logits: Float32Array[] = [];
+    for (const layer of [0, 1]) {
+      const [prefix, suffix] = [await model.prefix(layer, { threads: 1 }), await model.suffix(layer)];
+      const residual = await prefix.run(batch);
+      expect(residual.length).toBe(2 * 3 * 8);
+      logits.push(await suffix.run(batch, residual));
+      await prefix.release();
+      await suffix.release();
+    }
+    expect(logits[0].length).toBe(2 * 3 * 11);
+    for (const [i, value] of logits[0].entries()) expect(logits[1][i]).toBeCloseTo(value, 5);
+  });
+
+  it('writes the residual into a buffer that it is given', async () => {
+    const prefix = await (await LanguageModel.open(completeFolder(tiny.model))).prefix(0);
+    const buffer = new Float32Array(100);
+    const result = await prefix.run(batch, buffer);
+    expect(result.buffer).toBe(buffer.buffer);
+    expect(result).toEqual(await prefix.run(batch));
+  });
+
+  it('takes model.onnx beside the other files, and float16 models', async () => {
+    const half = tinyTransformer({ layers: 2, wiring: '(a+m)+x', norm: 'layer', half: true });
+    const folder = completeFolder(half.model, { 'onnx/model.onnx': undefined, 'model.onnx': encode(half.model) });
+    const model = await LanguageModel.open(folder);
+    const [prefix, suffix] = [await model.prefix(1), await model.suffix(1)];
+    expect((await suffix.run(batch, await prefix.run(batch))).length).toBe(2 * 3 * 11);
+  });
+
+  it('loads weights from external data, and hashes them too', async () => {
+    const { model: proto } = tinyTransformer({ layers: 2, wiring: 'sequential' });
+    const data = moveOut(proto);
+    const folder = completeFolder(proto, { 'onnx/weights.bin': data });
+    const model = await LanguageModel.open(folder);
+    const inline = await LanguageModel.open(completeFolder(tiny.model));
+    const [outside, inside] = [await model.prefix(1), await inline.prefix(1)];
+    expect(await outside.run(batch)).toEqual(await inside.run(batch));
+    const expected = createHash('sha256').update(encode(proto)).update(data).digest('hex');
+    expect(await model.hash()).toBe(expected);
+    writeFileSync(join(folder, 'onnx/weights.bin'), data.subarray(0, data.length - 1));
+    expect((await failure(folder)).message).toContain('truncated');
+  });
+
+  it('names the valid layers', async () => {
+    const model = await LanguageModel.open(completeFolder(tiny.model));
+    for (const layer of [-1, 2, 0.5]) {
+      await expect(model.prefix(layer)).rejects.toThrow(UsageError);
+      await expect(model.suffix(layer)).rejects.toThrow(`there is no layer ${layer}: the model has layers 0 to 1`);
+    }
+  });
+
+  it.each([
+    ['no config.json', { 'config.json': undefined }, 'no such file'],
+    ['a damaged config.json', { 'config.json': '{"num_hid' }, 'not valid JSON'],
+    ['nonsense in config.json', { 'config.json': { hidden_size: 'big' } }, 'hidden_size'],
+    [
+      'another number of layers',
+      { 'config.json': { ...CONFIG, num_hidden_layers: 12 } },
+      'config.json says 12 layers, but 2',
+    ],
+    ['another width', { 'config.json': { ...CONFIG, hidden_size: 64 } }, 'width of 64, but the residual stream'],
+    ['no model', { 'onnx/model.onnx': undefined }, 'no such file'],
+    ['a truncated model', { 'onnx/model.onnx': encode(tiny.model).subarray(0, 5000) }, 'truncated'],
+    ['text for a model', { 'onnx/model.onnx': 'Entry not found' }, 'not a'],
+    ['no tokenizer', { 'tokenizer.json': undefined }, 'no such file'],
+    ['a truncated tokenizer', { 'tokenizer.json': '{"version"' }, 'not valid JSON'],
+  ])('refuses a folder with %s', async (_, files, message) => {
+    expect((await failure(completeFolder(tiny.model, files))).message).toContain(message);
+  });
+
+  it('refuses a folder that does not exist', async () => {
+    expect((await failure('/nowhere/model')).message).toBe('the model folder does not exist');
+  });
+
+  it('refuses a graph with inputs that it cannot feed', async () => {
+    const { model } = tinyTransformer({ layers: 2, wiring: 'sequential' });
+    const [ids] = model.graph!.input;
+    model.graph!.input.push({ ...ids, name: 'past_key_values.0.key' });
+    expect((await failure(completeFolder(model))).message).toContain('"past_key_values.0.key"');
+  });
+
+  it('refuses weights that do not fit, as ONNX Runtime finds', async () => {
+    const { model } = tinyTransformer({ layers: 2, wiring: 'sequential' });
+    const [table] = model.graph!.initializer;
+    table.rawData = table.rawData.subarray(0, 16);
+    expect((await failure(completeFolder(model))).message).toContain('ONNX Runtime cannot load the model');
+  });
+
+  it('refuses a trunk that is no residual stream in shape', async () => {
+    const b = new GraphBuilder();
+    const flat = b.node('Reshape', [b.node('Gather', [b.weight(11, 8), 'input_ids']), b.ints(-1, 8)]);
+    const mixed = b.node('MatMul', [flat, b.node('Transpose', [flat])]);
+    const out = b.node('Add', [flat, b.node('MatMul', [mixed, flat])]);
+    const model = asModel(b.graph(['input_ids'], [b.node('MatMul', [out, b.weight(8, 11)])]));
+    const folder = completeFolder(model, { 'config.json': { vocab_size: 11 } });
+    expect((await failure(folder)).message).toContain('has shape [1, 8] for one token');
+  });
+
+  it('reports tokens that the model does not have', async () => {
+    const prefix = await (await LanguageModel.open(completeFolder(tiny.model))).prefix(0);
+    const wrong = packTokens([Int32Array.of(99)], 0);
+    await expect(prefix.run(wrong)).rejects.toThrow(InputError);
+    await expect(prefix.run(wrong)).rejects.toThrow('cannot run on this input');
+  });
+});
+
+/** Moves all weights of a model out of it; @returns the file "weights.bin" */
+function moveOut({ graph }: ModelProto): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let offset = 0;
+  for (const tensor of graph!.initializer) {
+    // ONNX Runtime wants constants that shapes depend on inside the file.
+    if (tensor.rawData.length < 64) continue;
+    const entries = { location: 'weights.bin', offset: `${offset}`, length: `${tensor.rawData.length}` };
+    tensor.externalData = Object.entries(entries).map(([key, value]) =>
+      create(StringStringEntryProtoSchema, { key, value }),
+    );
+    tensor.dataLocation = 1;
+    parts.push(tensor.rawData);
+    offset += tensor.rawData.length;
+    tensor.rawData = new Uint8Array(0);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Norm of `<s>` alone after each block, as PyTorch computed it from the same weights. */
+const REAL = {
+  stories3m: { d: 192, vocab: 4096, parameters: 3_148_224, norms: [1.454, 9.277, 9.446, 10.162, 9.954, 8.986] },
+  stories260k: { d: 64, vocab: 512, parameters: 260_032, norms: [8.214, 10.361, 12.218, 16.026, 18.648] },
+  'gpt-nano-sort': { d: 48, vocab: 3, parameters: 85_728, norms: [undefined, undefined, undefined] },
+};
+
+for (const [name, expected] of Object.entries(REAL)) {
+  describeWithShared(`lm/${name}`, name, (folder) => {
+    const sequences =
+      name === 'gpt-nano-sort'
+        ? [Int32Array.of(0, 2, 1, 0, 1, 2, 0, 0, 1), Int32Array.of(2, 2, 1)]
+        : [Int32Array.from({ length: 40 }, (_, i) => (i === 0 ? 1 : 300 + i)), Int32Array.of(1, 310, 400)];
+
+    it('composes to the whole model at every layer', async () => {
+      const model = await LanguageModel.open(folder);
+      const tokens = packTokens(sequences, model.tokenizer.padId);
+      const { d, vocab, layers } = model.info;
+      expect([d, vocab, model.parameters, layers]).toEqual([
+        expected.d,
+        expected.vocab,
+        expected.parameters,
+        expected.norms.length,
+      ]);
+      const session = await InferenceSession.create(join(folder, 'onnx/model.onnx'));
+      const shape = [tokens.n, tokens.length];
+      const whole = await session.run({
+        input_ids: new Tensor('int64', tokens.ids, shape),
+        attention_mask: new Tensor('int64', tokens.mask, shape),
+      });
+      const reference = whole.logits.data as Float32Array;
+      for (const [layer, norm] of expected.norms.entries()) {
+        const [prefix, suffix] = [await model.prefix(layer), await model.suffix(layer)];
+        const residual = await prefix.run(tokens);
+        const logits = await suffix.run(tokens, residual);
+        expect(logits.length).toBe(reference.length);
+        expect(logits.reduce((most, value, i) => Math.max(most, Math.abs(value - reference[i])), 0)).toBeLessThan(1e-4);
+        if (norm !== undefined) expect(Math.hypot(...residual.subarray(0, d))).toBeCloseTo(norm, 3);
+        await prefix.release();
+        await suffix.release();
+      }
+    });
+
+    it('has the hash of its file', async () => {
+      const model = await LanguageModel.open(folder);
+      const file = readFileSync(join(folder, 'onnx/model.onnx'));
+      expect(await model.hash()).toBe(createHash('sha256').update(file).digest('hex'));
+    });
+  });
+}
+
+describeWithShared('lm/gpt-nano-sort', 'a text past the context', (folder) => {
+  it('is reported', async () => {
+    const prefix = await (await LanguageModel.open(folder)).prefix(0);
+    await expect(prefix.run(packTokens([new Int32Array(12)], 0))).rejects.toThrow(/not longer|cannot run/);
+  });
+});
