@@ -3,7 +3,7 @@
  * only the selected ones leave. Also holds the portable product, used where no native ONNX Runtime is at hand.
  */
 import { keyOf, kthLargest } from './select';
-import { dot, lanes } from './vector';
+import { lanes } from './vector';
 
 /** Keys of the scores ≥ threshold in `row` [n], written to `keys` in ascending order of position; returns their number. */
 function collect(row: usize, n: i32, threshold: f32, keys: usize): i32 {
@@ -54,6 +54,8 @@ export function selectTop(scores: usize, rows: i32, n: i32, k: i32, floor: f32, 
       memory.copy(scratch, ordered, <usize>found << 3);
       least = kthLargest(scratch, found, k);
       guess = <f32>0.88 * reinterpret<f32>(<u32>(least >>> 32));
+      // Halving does not bring an infinite threshold down (weights that have diverged).
+      if (guess == <f32>Infinity) guess = floor;
     } else guess = found == k ? <f32>0.75 * guess : floor;
     let filled = found < k ? k - found : 0,
       next: u32 = 0;
@@ -109,7 +111,10 @@ export function selectAtLeast(scores: usize, rows: i32, n: i32, floor: f32, outC
   return total;
 }
 
-/** Portable product: out[m, n] = a[m, depth] · b[n, depth]ᵀ (+ bias[n] if not 0), in tiles of 4 × 2 outputs. */
+/**
+ * Portable product: out[m, n] = a[m, depth] · b[n, depth]ᵀ (+ bias[n] if not 0), in tiles of 4 × 2 outputs. Every output is
+ * summed in the same order, so equal rows of b give equal scores wherever they stand.
+ */
 export function productTransposed(a: usize, b: usize, bias: usize, out: usize, m: i32, n: i32, depth: i32): void {
   const bytes = <usize>depth << 2;
   const whole = depth & ~3;
@@ -179,7 +184,12 @@ function finish(s: v128, x: usize, y: usize, bias: usize, out: usize, i: i32, j:
 // @ts-ignore: decorator
 @inline
 function single(x: usize, b: usize, bias: usize, out: usize, i: i32, j: i32, n: i32, depth: i32): void {
-  let sum = dot(x, b + ((<usize>j * <usize>depth) << 2), depth);
-  if (bias) sum += load<f32>(bias + (<usize>j << 2));
-  store<f32>(out + ((<usize>i * <usize>n + <usize>j) << 2), sum);
+  const y = b + ((<usize>j * <usize>depth) << 2);
+  const whole = depth & ~3;
+  let s = f32x4.splat(0);
+  for (let p = 0; p < whole; p += 4) {
+    const o = <usize>p << 2;
+    s = f32x4.add(s, f32x4.mul(v128.load(x + o), v128.load(y + o)));
+  }
+  finish(s, x, y, bias, out, i, j, n, whole, depth);
 }

@@ -36,12 +36,22 @@ export function scale(args: usize, thread: i32, threads: i32): void {
 
 /** (out, bytes): zeros */
 export function clear(args: usize, thread: i32, threads: i32): void {
-  const bytes = argI(args, 1);
-  const from = share(bytes, thread, threads);
-  memory.fill(argP(args, 0) + <usize>from, 0, <usize>(share(bytes, thread + 1, threads) - from));
+  // 64 bits: a tensor may have more than 2 GiB.
+  const bytes = <u64>argP(args, 1);
+  const from = <usize>((bytes * <u64>thread) / <u64>threads),
+    to = <usize>((bytes * <u64>(thread + 1)) / <u64>threads);
+  memory.fill(argP(args, 0) + from, 0, to - from);
 }
 
-/** (difference, rowSums f64, a, b, rows, cols): difference = a − b, rowSums_r = ‖a_r − b_r‖² */
+/** (out, at, a, n): out[at + i] = a_i */
+export function place(args: usize, thread: i32, threads: i32): void {
+  const n = argI(args, 3);
+  const from = share(n, thread, threads);
+  const o = <usize>from << 2;
+  memory.copy(argP(args, 0) + (<usize>argI(args, 1) << 2) + o, argP(args, 2) + o, <usize>(share(n, thread + 1, threads) - from) << 2);
+}
+
+/** (difference, rowSums f64, a, b, rows, cols): difference = a − b (b 0: a), rowSums_r = ‖difference_r‖² */
 export function squaredDifference(args: usize, thread: i32, threads: i32): void {
   const difference = argP(args, 0),
     rowSums = argP(args, 1),
@@ -53,11 +63,8 @@ export function squaredDifference(args: usize, thread: i32, threads: i32): void 
   const end = share(rows, thread + 1, threads);
   for (let r = share(rows, thread, threads); r < end; r++) {
     const o = <usize>r * bytes;
-    let i: usize = 0;
-    for (; i + 16 <= bytes; i += 16) {
-      v128.store(difference + o + i, f32x4.sub(v128.load(a + o + i), v128.load(b + o + i)));
-    }
-    for (; i < bytes; i += 4) store<f32>(difference + o + i, load<f32>(a + o + i) - load<f32>(b + o + i));
+    memory.copy(difference + o, a + o, bytes);
+    if (b) axpy(difference + o, -1, b + o, cols);
     store<f64>(rowSums + (<usize>r << 3), dot64(difference + o, difference + o, cols));
   }
 }
@@ -72,17 +79,60 @@ export function sum(args: usize, thread: i32, threads: i32): void {
   store<f64>(argP(args, 0), total * load<f64>(args + 16));
 }
 
-/** (pieces f64, a, n): sums of squares of consecutive pieces */
-export function squaredSum(args: usize, thread: i32, threads: i32): void {
+/** (pieces f64, a, b, n): inner products of consecutive pieces */
+export function innerProduct(args: usize, thread: i32, threads: i32): void {
   const pieces = argP(args, 0),
     a = argP(args, 1),
-    n = argI(args, 2);
+    b = argP(args, 2),
+    n = argI(args, 3);
   const count = (n + PIECE - 1) / PIECE;
   const end = share(count, thread + 1, threads);
   for (let p = share(count, thread, threads); p < end; p++) {
-    const x = a + ((<usize>p * PIECE) << 2);
-    store<f64>(pieces + (<usize>p << 3), dot64(x, x, min(PIECE, n - p * PIECE)));
+    const o = (<usize>p * PIECE) << 2;
+    store<f64>(pieces + (<usize>p << 3), dot64(a + o, b + o, min(PIECE, n - p * PIECE)));
   }
+}
+
+/** (out f64[1], a, n): largest element, by one thread */
+export function maximum(args: usize, thread: i32, threads: i32): void {
+  if (thread) return;
+  const a = argP(args, 1),
+    n = argI(args, 2);
+  let largest = load<f32>(a);
+  for (let i = 1; i < n; i++) largest = max(largest, load<f32>(a + (<usize>i << 2)));
+  store<f64>(argP(args, 0), <f64>largest);
+}
+
+/** (out f64[1], a f64[1], b f64[1]): out = a / b, 0 where b = 0 */
+export function divide(args: usize, thread: i32, threads: i32): void {
+  if (thread) return;
+  const b = load<f64>(argP(args, 2));
+  store<f64>(argP(args, 0), b == 0 ? 0 : load<f64>(argP(args, 1)) / b);
+}
+
+/** (out f64[1], a, b, c f64[1], wa, wb, wc, scale f64): out = scale · √max(0, wa·a + wb·b + wc·c) */
+export function rootOfSum(args: usize, thread: i32, threads: i32): void {
+  if (thread) return;
+  const sum =
+    load<f64>(args + 16) * load<f64>(argP(args, 1)) +
+    load<f64>(args + 24) * load<f64>(argP(args, 2)) +
+    load<f64>(args + 32) * load<f64>(argP(args, 3));
+  store<f64>(argP(args, 0), load<f64>(args + 40) * sqrt(max(sum, 0)));
+}
+
+/** (out, accumulate, a, n, divisor f64[1], scale f64): out (+)= (scale / divisor) · a, nothing where divisor = 0 */
+export function scaleBy(args: usize, thread: i32, threads: i32): void {
+  const out = argP(args, 0),
+    accumulate = argI(args, 1),
+    a = argP(args, 2),
+    n = argI(args, 3),
+    divisor = load<f64>(argP(args, 4));
+  const s: f32 = divisor == 0 ? 0 : <f32>(load<f64>(args + 24) / divisor);
+  const from = share(n, thread, threads);
+  const count = share(n, thread + 1, threads) - from;
+  const o = <usize>from << 2;
+  if (accumulate) axpy(out + o, s, a + o, count);
+  else scaleTo(out + o, s, a + o, count);
 }
 
 /** (out, accumulate, a, weights, rows, cols, scale): out (+)= scale · Σ_r weights_r · a_r; weights 0 = all ones */
@@ -131,35 +181,37 @@ function put(out: usize, column: i32, accumulate: i32, s: f32, total: f64): void
   store<f32>(o, accumulate ? load<f32>(o) + v : v);
 }
 
-/** (out, a, b, rows, cols): out_r = a_r · b_r */
+/** (out, a, b, stride, rows, cols): out_r = a_r · b_r; stride 0: b is one row for all, cols: one each */
 export function rowDots(args: usize, thread: i32, threads: i32): void {
   const out = argP(args, 0),
     a = argP(args, 1),
     b = argP(args, 2),
-    rows = argI(args, 3),
-    cols = argI(args, 4);
+    stride = <usize>argI(args, 3) << 2,
+    rows = argI(args, 4),
+    cols = argI(args, 5);
   const bytes = <usize>cols << 2;
   const end = share(rows, thread + 1, threads);
   for (let r = share(rows, thread, threads); r < end; r++) {
-    store<f32>(out + (<usize>r << 2), dot(a + <usize>r * bytes, b + <usize>r * bytes, cols));
+    store<f32>(out + (<usize>r << 2), dot(a + <usize>r * bytes, b + <usize>r * stride, cols));
   }
 }
 
-/** (out, accumulate, weights, a, rows, cols, scale): out_r (+)= scale · weights_r · a_r */
+/** (out, accumulate, weights, a, stride, rows, cols, scale): out_r (+)= scale · weights_r · a_r; weights 0 = ones, stride as in rowDots */
 export function scaleRows(args: usize, thread: i32, threads: i32): void {
   const out = argP(args, 0),
     accumulate = argI(args, 1),
     weights = argP(args, 2),
     a = argP(args, 3),
-    rows = argI(args, 4),
-    cols = argI(args, 5),
-    s = argF(args, 6);
+    stride = <usize>argI(args, 4) << 2,
+    rows = argI(args, 5),
+    cols = argI(args, 6),
+    s = argF(args, 7);
   const bytes = <usize>cols << 2;
   const end = share(rows, thread + 1, threads);
   for (let r = share(rows, thread, threads); r < end; r++) {
-    const o = <usize>r * bytes;
-    const w = s * load<f32>(weights + (<usize>r << 2));
-    if (accumulate) axpy(out + o, w, a + o, cols);
-    else scaleTo(out + o, w, a + o, cols);
+    const w = weights ? s * load<f32>(weights + (<usize>r << 2)) : s;
+    const from = a + <usize>r * stride;
+    if (accumulate) axpy(out + <usize>r * bytes, w, from, cols);
+    else scaleTo(out + <usize>r * bytes, w, from, cols);
   }
 }

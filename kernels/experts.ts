@@ -136,3 +136,31 @@ export function expertsBackward(args: usize, thread: i32, threads: i32): void {
     }
   }
 }
+
+/**
+ * (outIndex, outValue, index, value, winner, sub, rows, k, width, atoms): codes over top and sub-latents in one index space:
+ * first the k top entries of the row, then for each its winner at width + j·atoms + m
+ */
+export function joinExperts(args: usize, thread: i32, threads: i32): void {
+  const outIndex = argP(args, 0),
+    outValue = argP(args, 1),
+    index = argP(args, 2),
+    value = argP(args, 3),
+    winner = argP(args, 4),
+    sub = argP(args, 5),
+    rows = argI(args, 6),
+    k = argI(args, 7),
+    width = <u32>argI(args, 8),
+    atoms = <u32>argI(args, 9);
+  const bytes = <usize>k << 2;
+  const end = share(rows, thread + 1, threads);
+  for (let r = share(rows, thread, threads); r < end; r++) {
+    const from = <usize>r * bytes;
+    memory.copy(outIndex + 2 * from, index + from, bytes);
+    memory.copy(outValue + 2 * from, value + from, bytes);
+    memory.copy(outValue + 2 * from + bytes, sub + from, bytes);
+    for (let e: usize = 0; e < bytes; e += 4) {
+      store<u32>(outIndex + 2 * from + bytes + e, width + load<u32>(index + from + e) * atoms + load<u32>(winner + from + e));
+    }
+  }
+}

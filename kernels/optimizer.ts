@@ -8,7 +8,7 @@ export function projectRows(args: usize, thread: i32, threads: i32): void {
     rows = argI(args, 2),
     cols = argI(args, 3),
     epsilon = <f64>argF(args, 4);
-  const bytes = <usize>cols << 2;
+  const bytes = (<usize>cols) << 2;
   const end = share(rows, thread + 1, threads);
   for (let r = share(rows, thread, threads); r < end; r++) {
     const g = gradient + <usize>r * bytes,
@@ -24,7 +24,7 @@ export function normalizeRows(args: usize, thread: i32, threads: i32): void {
     rows = argI(args, 1),
     cols = argI(args, 2),
     epsilon = <f64>argF(args, 3);
-  const bytes = <usize>cols << 2;
+  const bytes = (<usize>cols) << 2;
   const end = share(rows, thread + 1, threads);
   for (let r = share(rows, thread, threads); r < end; r++) {
     const w = weights + <usize>r * bytes;
@@ -34,13 +34,38 @@ export function normalizeRows(args: usize, thread: i32, threads: i32): void {
 }
 
 /**
+ * (dW, accumulate, dU, W, rows, cols, epsilon): gradient through u_r = W_r / (‖W_r‖ + epsilon):
+ * dW_r (+)= dU_r / (n + ε) − W_r (W_r · dU_r) / (n (n + ε)²), n = ‖W_r‖
+ */
+export function normalizeRowsGradient(args: usize, thread: i32, threads: i32): void {
+  const dW = argP(args, 0),
+    accumulate = argI(args, 1),
+    dU = argP(args, 2),
+    weights = argP(args, 3),
+    rows = argI(args, 4),
+    cols = argI(args, 5),
+    epsilon = <f64>argF(args, 6);
+  const bytes = (<usize>cols) << 2;
+  const end = share(rows, thread + 1, threads);
+  for (let r = share(rows, thread, threads); r < end; r++) {
+    const o = <usize>r * bytes;
+    const n = sqrt(dot64(weights + o, weights + o, cols));
+    if (!accumulate) memory.fill(dW + o, 0, bytes);
+    if (n == 0) continue;
+    const full = n + epsilon;
+    axpy(dW + o, <f32>(1 / full), dU + o, cols);
+    axpy(dW + o, <f32>(-dot64(weights + o, dU + o, cols) / (n * full * full)), weights + o, cols);
+  }
+}
+
+/**
  * (parameter, gradient, m, v, n, gradientScale, beta1, 1−beta1, beta2, 1−beta2, stepSize, 1/√correction2, epsilon, decay):
  * m = β1 m + (1−β1) g; v = β2 v + (1−β2) g²; p = decay·p − stepSize · m / (√v/√correction2 + ε)
  */
 export function adam(args: usize, thread: i32, threads: i32): void {
   const n = argI(args, 4);
-  const from = <usize>share(n, thread, threads) << 2,
-    to = <usize>share(n, thread + 1, threads) << 2;
+  const from = (<usize>share(n, thread, threads)) << 2,
+    to = (<usize>share(n, thread + 1, threads)) << 2;
   const p = argP(args, 0),
     g = argP(args, 1),
     m = argP(args, 2),

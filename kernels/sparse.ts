@@ -327,6 +327,21 @@ export function topOfCodes(args: usize, thread: i32, threads: i32): void {
   }
 }
 
+/** (out, index, rowPtr, value, rows, from, to): the values of latents in [from, to), 0 for the others */
+export function valuesInRange(args: usize, thread: i32, threads: i32): void {
+  const out = argP(args, 0),
+    index = argP(args, 1),
+    entries = load<u32>(argP(args, 2) + (<usize>argI(args, 4) << 2)),
+    value = argP(args, 3),
+    from = <u32>argI(args, 5),
+    size = <u32>argI(args, 6) - from;
+  const end = <u32>share(<i32>entries, thread + 1, threads);
+  for (let e = <u32>share(<i32>entries, thread, threads); e < end; e++) {
+    const o = <usize>e << 2;
+    store<f32>(out + o, load<u32>(index + o) - from < size ? load<f32>(value + o) : 0);
+  }
+}
+
 /** (rowMin f64, rowPtr, value, rows): smallest positive value of each row, 0 if there is none */
 export function smallestPositive(args: usize, thread: i32, threads: i32): void {
   const rowMin = argP(args, 0),

@@ -39,7 +39,15 @@ export interface Kernels {
    */
   encodeTop(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number): void;
   /** Like {@link encodeTop} with k' = min(k, size of the set), scoring only the latents of the set; `codes.perRow` must be open. */
-  encodeTopAmong(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number, k: number, among: LatentSet): void;
+  encodeTopAmong(
+    codes: Codes,
+    x: Tensor,
+    W: Tensor,
+    bias: Tensor | null,
+    floor: number,
+    k: number,
+    among: LatentSet,
+  ): void;
   /** codes = every z ≥ floor; `codes.perRow` must be open. */
   encodeAtLeast(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number): void;
   /** top = the k largest entries per row of `codes`, filled like {@link encodeTop}; position [rows·k] = entry taken, or 2³²−1 for a fill. */
@@ -49,11 +57,27 @@ export interface Kernels {
   /** out_r = base + Σ_t values_t · W[row of t]; base is one row [d], a matrix [rows, d] or null. */
   decode(out: Tensor, codes: Codes, values: Tensor, W: Tensor, base: Tensor | null, block?: number): void;
   /** out_t (+)= W[row of t] · vectors_r, 0 where mask_t = 0. */
-  gatheredDots(out: Tensor, accumulate: boolean, codes: Codes, mask: Tensor | null, W: Tensor, vectors: Tensor, block?: number): void;
+  gatheredDots(
+    out: Tensor,
+    accumulate: boolean,
+    codes: Codes,
+    mask: Tensor | null,
+    W: Tensor,
+    vectors: Tensor,
+    block?: number,
+  ): void;
   /** Sorts the entries by latent. */
   indexLatents(index: LatentIndex, codes: Codes): void;
   /** out[i·block + b] (+)= Σ_{entries e of latent i} coefficient[e·block + b] · source[row of e]; rows without entries get 0. */
-  latentGradient(out: Tensor, accumulate: boolean, codes: Codes, index: LatentIndex, coefficient: Tensor, source: Tensor, block?: number): void;
+  latentGradient(
+    out: Tensor,
+    accumulate: boolean,
+    codes: Codes,
+    index: LatentIndex,
+    coefficient: Tensor,
+    source: Tensor,
+    block?: number,
+  ): void;
   /** out_i (+)= Σ_{entries e of latent i} coefficient_e */
   latentSum(out: Tensor, accumulate: boolean, codes: Codes, index: LatentIndex, coefficient: Tensor): void;
   /** rowSums_r = Σ |value| */
@@ -62,6 +86,8 @@ export interface Kernels {
   absoluteGradient(dValue: Tensor, accumulate: boolean, codes: Codes, scale: number): void;
   /** out[position_e] += source_e, skipping fills; positions are distinct. */
   scatterAdd(out: Tensor, source: Tensor, position: Tensor): void;
+  /** out_e = value_e where from ≤ latent < to, else 0. */
+  valuesInRange(out: Tensor, codes: Codes, from: number, to: number): void;
   /** rowMin_r = smallest positive value of row r, 0 if there is none (f64). */
   smallestPositive(rowMin: Tensor, codes: Codes): void;
 
@@ -73,18 +99,28 @@ export interface Kernels {
 
   // --- experts of H-SAE ---
   /** y [entries, s] → c [entries, s], winner [entries], sub [entries], rowSums_r = Σ |q| (f64). E, D [width, a, s]. */
-  expertsForward(out: { c: Tensor; winner: Tensor; sub: Tensor; rowSums: Tensor }, codes: Codes, y: Tensor, E: Tensor, D: Tensor, shape: ExpertShape): void;
+  expertsForward(
+    out: { c: Tensor; winner: Tensor; sub: Tensor; rowSums: Tensor },
+    codes: Codes,
+    y: Tensor,
+    E: Tensor,
+    D: Tensor,
+    shape: ExpertShape,
+  ): void;
   /** Gradients of {@link expertsForward}; l1 is the gradient by each |q|. dE and dD are accumulated or overwritten together. */
   expertsBackward(
     out: { dY: Tensor; dE: Tensor; dD: Tensor; accumulate: boolean },
     codes: Codes,
     index: LatentIndex,
-    saved: { c: Tensor; winner: Tensor; sub: Tensor; y: Tensor; dC: Tensor },
+    saved: { winner: Tensor; sub: Tensor; y: Tensor; dC: Tensor },
     E: Tensor,
     D: Tensor,
     shape: ExpertShape,
     l1: number,
   ): void;
+
+  /** out (2k per row) = the k top entries of each row, then for each its winner as latent width + j·atoms + m with value sub. */
+  joinExperts(out: Codes, top: Codes, winner: Tensor, sub: Tensor, atoms: number): void;
 
   // --- dense ---
   /** out = a·bᵀ ('nt'), a·b ('nn') or aᵀ·b ('tn'). */
@@ -94,23 +130,35 @@ export interface Kernels {
   /** out (+)= scale · a */
   scale(out: Tensor, accumulate: boolean, a: Tensor, scale: number): void;
   clear(out: Tensor): void;
-  /** difference = a − b, rowSums_r = ‖a_r − b_r‖² (f64) */
-  squaredDifference(difference: Tensor, rowSums: Tensor, a: Tensor, b: Tensor): void;
+  /** out[at + i] = a_i, both flat. */
+  place(out: Tensor, at: number, a: Tensor): void;
+  /** difference = a − b (a itself where b is null), rowSums_r = ‖difference_r‖² (f64); difference may be a. */
+  squaredDifference(difference: Tensor, rowSums: Tensor, a: Tensor, b: Tensor | null): void;
   /** out[0] = scale · Σ values (both f64) in ascending order. */
   sum(out: Tensor, values: Tensor, scale: number): void;
-  /** out[0] = Σ a² (f64), summed in pieces of fixed size. */
-  squaredSum(out: Tensor, a: Tensor): void;
+  /** out[0] = Σ a·b (f64) over all elements, summed in pieces of fixed size. */
+  innerProduct(out: Tensor, a: Tensor, b: Tensor): void;
+  /** out[0] = largest element of a (f64). */
+  maximum(out: Tensor, a: Tensor): void;
+  /** out[0] = a[0] / b[0] (f64), 0 where b = 0. */
+  divide(out: Tensor, a: Tensor, b: Tensor): void;
+  /** out[0] = scale · √max(0, Σ weight · term[0]) (f64), at most three terms. */
+  rootOfSum(out: Tensor, terms: readonly { term: Tensor; weight: number }[], scale: number): void;
+  /** out (+)= (scale / divisor[0]) · a, where divisor[0] = 0: nothing; divisor f64. */
+  scaleBy(out: Tensor, accumulate: boolean, a: Tensor, scale: number, divisor: Tensor): void;
   /** out [cols] (+)= scale · Σ_r weights_r · a_r; weights null = all ones. */
   columnSum(out: Tensor, accumulate: boolean, a: Tensor, weights: Tensor | null, scale: number): void;
-  /** out_r = a_r · b_r */
+  /** out_r = a_r · b_r; b [rows, d] or one row [d]. */
   rowDots(out: Tensor, a: Tensor, b: Tensor): void;
-  /** out_r (+)= scale · weights_r · a_r */
-  scaleRows(out: Tensor, accumulate: boolean, weights: Tensor, a: Tensor, scale: number): void;
+  /** out_r (+)= scale · weights_r · a_r; weights null = all ones, a [rows, d] or one row [d]. */
+  scaleRows(out: Tensor, accumulate: boolean, weights: Tensor | null, a: Tensor, scale: number): void;
 
   // --- update ---
   /** gradient_r −= (gradient_r · u) u, u = W_r / (‖W_r‖ + epsilon). Rows are the last axis. */
   projectRows(gradient: Tensor, W: Tensor, epsilon: number): void;
   /** W_r /= ‖W_r‖ + epsilon; rows of zeros stay. */
   normalizeRows(W: Tensor, epsilon: number): void;
+  /** Gradient through u_r = W_r / (‖W_r‖ + ε): dW_r (+)= dU_r/(n+ε) − W_r (W_r·dU_r)/(n (n+ε)²), n = ‖W_r‖. */
+  normalizeRowsGradient(dW: Tensor, accumulate: boolean, dU: Tensor, W: Tensor, epsilon: number): void;
   adam(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamStep): void;
 }

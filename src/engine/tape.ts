@@ -69,7 +69,10 @@ export class Tape {
    * The place to which an op adds its contribution to a tensor's gradient; undefined where none is wanted. The first
    * contribution overwrites, later ones accumulate.
    */
-  slotFor(tensor: Tensor | null, make: () => Tensor = () => this.device.scratch('f32', ...tensor!.shape)): GradientSlot | undefined {
+  slotFor(
+    tensor: Tensor | null,
+    make: () => Tensor = () => this.device.scratch('f32', ...tensor!.shape),
+  ): GradientSlot | undefined {
     if (tensor === null || !this.#tracked.has(tensor)) return undefined;
     let slot = this.#gradients.get(tensor);
     if (!slot) this.#gradients.set(tensor, (slot = { tensor: make(), accumulate: false }));

@@ -8,8 +8,25 @@ import { PrivateMemory } from './private-memory.ts';
 import type * as Ort from 'onnxruntime-node';
 
 interface DenseExports {
-  selectTop(scores: number, rows: number, n: number, k: number, floor: number, outIndex: number, outValue: number, scratch: number): void;
-  selectAtLeast(scores: number, rows: number, n: number, floor: number, outCount: number, outIndex: number, outValue: number): number;
+  selectTop(
+    scores: number,
+    rows: number,
+    n: number,
+    k: number,
+    floor: number,
+    outIndex: number,
+    outValue: number,
+    scratch: number,
+  ): void;
+  selectAtLeast(
+    scores: number,
+    rows: number,
+    n: number,
+    floor: number,
+    outCount: number,
+    outIndex: number,
+    outValue: number,
+  ): number;
   productTransposed(a: number, b: number, bias: number, out: number, m: number, n: number, depth: number): void;
 }
 
@@ -32,10 +49,20 @@ export class DenseWorker {
   static async create(shared: WebAssembly.Memory, module: WebAssembly.Module, native: boolean): Promise<DenseWorker> {
     const memory = new PrivateMemory();
     const instance = await WebAssembly.instantiate(module, { env: { memory: memory.memory } });
-    return new DenseWorker(shared, memory, instance.exports as unknown as DenseExports, native ? await import('onnxruntime-node') : undefined);
+    return new DenseWorker(
+      shared,
+      memory,
+      instance.exports as unknown as DenseExports,
+      native ? await import('onnxruntime-node') : undefined,
+    );
   }
 
-  private constructor(shared: WebAssembly.Memory, memory: PrivateMemory, kernels: DenseExports, ort: typeof Ort | undefined) {
+  private constructor(
+    shared: WebAssembly.Memory,
+    memory: PrivateMemory,
+    kernels: DenseExports,
+    ort: typeof Ort | undefined,
+  ) {
     this.#shared = shared;
     this.#private = memory;
     this.#kernels = kernels;
@@ -69,7 +96,15 @@ export class DenseWorker {
     const n = list ? this.#u32(listed, 1)[0] : width;
     const top = Math.min(k, n);
     if (top === 0) return;
-    const regions = this.#private.plan({ x: BLOCK_ROWS * d, W: n * d, bias: n, scores: BLOCK_ROWS * n, index: BLOCK_ROWS * top, value: BLOCK_ROWS * top, scratch: 4 * n });
+    const regions = this.#private.plan({
+      x: BLOCK_ROWS * d,
+      W: n * d,
+      bias: n,
+      scores: BLOCK_ROWS * n,
+      index: BLOCK_ROWS * top,
+      value: BLOCK_ROWS * top,
+      scratch: 4 * n,
+    });
     const names = list ? this.#u32(list, n) : undefined;
     let mirrored = false;
     for (let row = this.#next(cursor, BLOCK_ROWS); row < rows; row = this.#next(cursor, BLOCK_ROWS)) {
@@ -88,14 +123,30 @@ export class DenseWorker {
   async #scanAtLeast(a: Uint32Array): Promise<void> {
     const [x, W, bias, counts, rows, n, d, cursor] = a;
     const floor = this.#f32(addressOf(a, 8), 1)[0];
-    const regions = this.#private.plan({ x: BLOCK_ROWS * d, W: n * d, bias: n, scores: BLOCK_ROWS * n, counts: BLOCK_ROWS, index: BLOCK_ROWS * n, value: BLOCK_ROWS * n });
+    const regions = this.#private.plan({
+      x: BLOCK_ROWS * d,
+      W: n * d,
+      bias: n,
+      scores: BLOCK_ROWS * n,
+      counts: BLOCK_ROWS,
+      index: BLOCK_ROWS * n,
+      value: BLOCK_ROWS * n,
+    });
     this.#kept = [];
     let kept = 0;
     for (let row = this.#next(cursor, BLOCK_ROWS); row < rows; row = this.#next(cursor, BLOCK_ROWS)) {
       if (this.#kept.length === 0) this.#mirror(W, bias, n, d, undefined);
       const count = Math.min(BLOCK_ROWS, rows - row);
       await this.#scores(x, row, count, n, d, bias !== 0);
-      const found = this.#kernels.selectAtLeast(regions.scores, count, n, floor, regions.counts, regions.index, regions.value);
+      const found = this.#kernels.selectAtLeast(
+        regions.scores,
+        count,
+        n,
+        floor,
+        regions.counts,
+        regions.index,
+        regions.value,
+      );
       this.#u32(counts, rows).set(this.#private.u32('counts', count), row);
       if (kept + found > this.#keptIndex.length) this.#growKept(kept + found);
       this.#keptIndex.set(this.#private.u32('index', found), kept);

@@ -1,6 +1,14 @@
 /** The CPU device: a queue of commands for worker threads over shared memory. */
 import { SaeforestError } from '../../core/errors.ts';
-import { sizeOf, type Codes, type Device, type DeviceInfo, type DType, type HostArrays, type Tensor } from '../device.ts';
+import {
+  sizeOf,
+  type Codes,
+  type Device,
+  type DeviceInfo,
+  type DType,
+  type HostArrays,
+  type Tensor,
+} from '../device.ts';
 import { DENSE, KERNELS, KERNEL_NAMES, PROGRAM, type KernelName } from './commands.ts';
 import { Heap } from './heap.ts';
 import { CpuKernels } from './kernels.ts';
@@ -14,8 +22,8 @@ export interface CpuOptions {
   product?: 'auto' | 'wasm';
 }
 
-/** Argument of a command: a tensor (its address), nothing (address 0) or a number. */
-export type Argument = CpuTensor | null | number;
+/** Argument of a command: a tensor (its address), nothing (address 0), a number, or a number known when the queue runs. */
+export type Argument = CpuTensor | null | number | (() => number);
 
 interface Command {
   kernel: number;
@@ -33,6 +41,9 @@ export class CpuDevice implements Device {
   readonly #pool: WorkerPool;
   readonly #heap: Heap;
   #queue: (Command | HostStep)[] = [];
+  /** Flushes that have not ended, and the end of the last of them. */
+  #flushes = 0;
+  #flushed: Promise<void> = Promise.resolve();
   #step = 0;
   #words: Int32Array;
   #floats: Float32Array;
@@ -65,7 +76,8 @@ export class CpuDevice implements Device {
   }
 
   release(tensor: Tensor): void {
-    const own = CpuTensor.of(tensor);
+    const own = this.#check(CpuTensor.of(tensor));
+    if (own.step !== undefined) throw new Error('release: scratch lives until the next step');
     this.#heap.free(own.offset, own.bytes);
     own.offset = CpuTensor.RELEASED;
   }
@@ -76,7 +88,14 @@ export class CpuDevice implements Device {
 
   scratchCodes(rows: number, width: number, perRow?: number): CpuCodes {
     const entries = perRow === undefined ? 0 : rows * perRow;
-    const codes = new CpuCodes(rows, width, perRow, this.scratch('u32', rows + 1), new CpuTensor('u32', [entries], 4 * entries), new CpuTensor('f32', [entries], 4 * entries));
+    const codes = new CpuCodes(
+      rows,
+      width,
+      perRow,
+      this.scratch('u32', rows + 1),
+      new CpuTensor('u32', [entries], 4 * entries),
+      new CpuTensor('f32', [entries], 4 * entries),
+    );
     if (perRow !== undefined) {
       this.#scratch(codes.index);
       this.#scratch(codes.value);
@@ -96,13 +115,13 @@ export class CpuDevice implements Device {
   }
 
   beginStep(): void {
-    if (this.#queue.length > 0) throw new Error('beginStep: the queue is not empty');
+    this.#expectIdle('beginStep');
     this.#heap.resetArena();
     this.#step++;
   }
 
   write(tensor: Tensor, data: ArrayLike<number>, offset = 0): void {
-    if (this.#queue.length > 0) throw new Error('write: the queue is not empty');
+    this.#expectIdle('write');
     this.view(tensor).set(data, offset);
   }
 
@@ -113,6 +132,14 @@ export class CpuDevice implements Device {
   }
 
   async flush(): Promise<void> {
+    // Programs share one place in memory, so they run one after the other; whoever reads meanwhile waits for the one before.
+    this.#flushes++;
+    const run = this.#flushed.then(() => this.#drain()).finally(() => this.#flushes--);
+    this.#flushed = run.catch(() => undefined);
+    await run;
+  }
+
+  async #drain(): Promise<void> {
     const queue = this.#queue;
     this.#queue = [];
     let at = 1;
@@ -136,6 +163,7 @@ export class CpuDevice implements Device {
   }
 
   async close(): Promise<void> {
+    await this.#flushed;
     await this.#pool.stop();
   }
 
@@ -177,6 +205,10 @@ export class CpuDevice implements Device {
     return dtype === 'u32' ? new Uint32Array(buffer, offset, bytes / 4) : new Float64Array(buffer, offset, bytes / 8);
   }
 
+  #expectIdle(what: string): void {
+    if (this.#queue.length > 0 || this.#flushes > 0) throw new Error(`${what}: the queue is not empty`);
+  }
+
   #bytes(tensor: CpuTensor): Uint8Array {
     return new Uint8Array(this.#pool.memory.buffer, tensor.offset, tensor.bytes);
   }
@@ -188,7 +220,8 @@ export class CpuDevice implements Device {
   }
 
   #check(tensor: CpuTensor): CpuTensor {
-    if (tensor.offset < 0 || (tensor.step !== undefined && tensor.step !== this.#step)) throw new Error(`tensor [${tensor.shape.join(', ')}] is no longer (or not yet) there`);
+    if (tensor.offset < 0 || (tensor.step !== undefined && tensor.step !== this.#step))
+      throw new Error(`tensor [${tensor.shape.join(', ')}] is no longer (or not yet) there`);
     return tensor;
   }
 
@@ -198,7 +231,8 @@ export class CpuDevice implements Device {
     words[at] = kernel;
     let to = at + 2;
     for (let i = 0; i < args.length; i++) {
-      const arg = args[i];
+      const given = args[i];
+      const arg = typeof given === 'function' ? given() : given;
       const kind = signature[i];
       if (kind === 'p') words[to++] = arg === null || typeof arg === 'number' ? 0 : this.#check(arg).offset;
       else if (kind === 'i') words[to++] = arg as number;
@@ -219,7 +253,10 @@ export class CpuDevice implements Device {
 const DOUBLE = new Float64Array(1);
 const DOUBLE_WORDS = new Int32Array(DOUBLE.buffer);
 
-const SIGNATURES = Object.fromEntries(KERNEL_NAMES.map((name) => [name, KERNELS[name].replaceAll(' ', '')])) as Record<KernelName, string>;
+const SIGNATURES = Object.fromEntries(KERNEL_NAMES.map((name) => [name, KERNELS[name].replaceAll(' ', '')])) as Record<
+  KernelName,
+  string
+>;
 
 /** Whether the native ONNX Runtime loads on this machine. */
 export async function hasOnnxRuntime(): Promise<boolean> {

@@ -28,7 +28,10 @@ export function gemmModel(transposeA: boolean, transposeB: boolean, bias: boolea
 
 /** ValueInfoProto of a float32 tensor with named dimensions. */
 function floats(name: string, dimensions: readonly string[]): number[][] {
-  const shape = message(2, dimensions.map((dimension) => message(1, [text(2, dimension)])));
+  const shape = message(
+    2,
+    dimensions.map((dimension) => message(1, [text(2, dimension)])),
+  );
   return [text(1, name), message(2, [message(1, [integer(1, FLOAT), shape])])];
 }
 
@@ -39,6 +42,10 @@ function varint(value: number): number[] {
 }
 
 const integer = (field: number, value: number): number[] => [...varint(field * 8), ...varint(value)];
-const lengthDelimited = (field: number, bytes: readonly number[]): number[] => [...varint(field * 8 + 2), ...varint(bytes.length), ...bytes];
+const lengthDelimited = (field: number, bytes: readonly number[]): number[] => [
+  ...varint(field * 8 + 2),
+  ...varint(bytes.length),
+  ...bytes,
+];
 const text = (field: number, value: string): number[] => lengthDelimited(field, [...new TextEncoder().encode(value)]);
 const message = (field: number, parts: readonly number[][]): number[] => lengthDelimited(field, parts.flat());

@@ -1,6 +1,6 @@
 /**
  * Address space of the shared memory. Persistent tensors come from a first-fit free list; scratch comes from an arena of
- * chunks that is reused step after step, so the steady state allocates nothing.
+ * chunks that returns to the list after every step, so the steady state allocates nothing, whatever the sizes of a step.
  */
 import { SaeforestError } from '../../core/errors.ts';
 
@@ -19,8 +19,9 @@ export class Heap {
   readonly memory: WebAssembly.Memory;
   #end: number;
   readonly #free: Span[] = [];
+  /** Chunks of the step's arena; scratch comes from the last one. */
   readonly #chunks: Span[] = [];
-  #chunk = 0;
+  /** Bytes taken of the last chunk. */
   #used = 0;
 
   /** @param start first address that is not reserved for control and programs */
@@ -41,12 +42,18 @@ export class Heap {
       if (span.bytes === 0) this.#free.splice(fit, 1);
       return offset;
     }
-    const offset = this.#end;
+    const last = this.#free.at(-1);
+    const growing = last !== undefined && last.offset + last.bytes === this.#end;
+    const offset = growing ? last.offset : this.#end;
     if (offset + size > LIMIT) {
-      throw new SaeforestError(`out of device memory: ${Math.round((offset + size) / 2 ** 20)} MiB needed, the CPU device addresses 4096 MiB`, {
-        hint: 'a smaller width or batch',
-      });
+      throw new SaeforestError(
+        `out of device memory: ${Math.round((offset + size) / 2 ** 20)} MiB needed, the CPU device addresses 4096 MiB`,
+        {
+          hint: 'a smaller width or batch',
+        },
+      );
     }
+    if (growing) this.#free.pop();
     this.#end = offset + size;
     const missing = Math.ceil((this.#end - this.memory.buffer.byteLength) / PAGE);
     if (missing > 0) this.memory.grow(missing);
@@ -68,21 +75,20 @@ export class Heap {
   /** Takes `bytes` until {@link resetArena}. */
   scratch(bytes: number): number {
     const size = align(Math.max(bytes, 1));
-    for (; this.#chunk < this.#chunks.length; this.#chunk++, this.#used = 0) {
-      const chunk = this.#chunks[this.#chunk];
-      if (this.#used + size > chunk.bytes) continue;
-      this.#used += size;
-      return chunk.offset + this.#used - size;
+    let chunk = this.#chunks.at(-1);
+    if (chunk === undefined || this.#used + size > chunk.bytes) {
+      const bytes = Math.max(size, ARENA_CHUNK);
+      chunk = { offset: this.take(bytes), bytes };
+      this.#chunks.push(chunk);
+      this.#used = 0;
     }
-    const chunkBytes = Math.max(size, ARENA_CHUNK);
-    this.#chunks.push({ offset: this.take(chunkBytes), bytes: chunkBytes });
-    this.#used = size;
-    return this.#chunks[this.#chunk].offset;
+    this.#used += size;
+    return chunk.offset + this.#used - size;
   }
 
   resetArena(): void {
-    this.#chunk = 0;
-    this.#used = 0;
+    for (const { offset, bytes } of this.#chunks) this.free(offset, bytes);
+    this.#chunks.length = 0;
   }
 
   /** Bytes of address space in use, arena included. */

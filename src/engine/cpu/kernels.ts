@@ -8,7 +8,10 @@ import { CpuCodes, CpuTensor } from './tensors.ts';
 const on = CpuTensor.of;
 const maybe = (tensor: Tensor | null): CpuTensor | null => (tensor ? on(tensor) : null);
 
-/** Elements of {@link Kernels.squaredSum} that are summed in one piece (kernels/elementwise.ts). */
+/** Number of f32 elements when the queue runs: scratch for codes of open size has none before. */
+const lazySize = (tensor: Tensor) => (): number => on(tensor).bytes / 4;
+
+/** Elements of {@link Kernels.innerProduct} that are summed in one piece (kernels/elementwise.ts). */
 const PIECE = 4096;
 
 export class CpuKernels implements Kernels {
@@ -23,7 +26,15 @@ export class CpuKernels implements Kernels {
     this.#encode(own, x, W, bias, floor, own.perRow!, null);
   }
 
-  encodeTopAmong(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number, k: number, among: LatentSet): void {
+  encodeTopAmong(
+    codes: Codes,
+    x: Tensor,
+    W: Tensor,
+    bias: Tensor | null,
+    floor: number,
+    k: number,
+    among: LatentSet,
+  ): void {
     const own = CpuCodes.of(codes);
     const device = this.#device;
     device.emitHost(() => {
@@ -36,11 +47,32 @@ export class CpuKernels implements Kernels {
     this.#encode(own, x, W, bias, floor, k, among);
   }
 
-  #encode(codes: CpuCodes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number, k: number, among: LatentSet | null): void {
+  #encode(
+    codes: CpuCodes,
+    x: Tensor,
+    W: Tensor,
+    bias: Tensor | null,
+    floor: number,
+    k: number,
+    among: LatentSet | null,
+  ): void {
     const [rows, d] = x.shape;
     const outputs = [codes.index, codes.value];
     const set = [maybe(among && among.list), maybe(among && among.count)];
-    this.#device.emitDense('encodeTop', on(x), on(W), maybe(bias), ...outputs, rows, codes.width, d, k, ...set, this.#cursor(), floor);
+    this.#device.emitDense(
+      'encodeTop',
+      on(x),
+      on(W),
+      maybe(bias),
+      ...outputs,
+      rows,
+      codes.width,
+      d,
+      k,
+      ...set,
+      this.#cursor(),
+      floor,
+    );
   }
 
   encodeAtLeast(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number): void {
@@ -65,18 +97,62 @@ export class CpuKernels implements Kernels {
     const { threads } = this.#device.info;
     const scratchBytes = 8 * codes.width;
     const scratch = this.#device.scratch('f64', threads * codes.width);
-    this.#device.emit('topOfCodes', own.index, own.value, on(position), on(codes.rowPtr), on(codes.index), on(codes.value), own.rows, own.perRow!, scratch, scratchBytes);
+    this.#device.emit(
+      'topOfCodes',
+      own.index,
+      own.value,
+      on(position),
+      on(codes.rowPtr),
+      on(codes.index),
+      on(codes.value),
+      own.rows,
+      own.perRow!,
+      scratch,
+      scratchBytes,
+    );
   }
 
   decode(out: Tensor, codes: Codes, values: Tensor, W: Tensor, base: Tensor | null, block = 1): void {
     const [rows, cols] = out.shape;
     const stride = base && base.shape.length === 2 ? cols : 0;
-    this.#device.emit('decode', on(out), on(codes.rowPtr), on(codes.index), on(values), on(W), maybe(base), stride, rows, cols, block);
+    this.#device.emit(
+      'decode',
+      on(out),
+      on(codes.rowPtr),
+      on(codes.index),
+      on(values),
+      on(W),
+      maybe(base),
+      stride,
+      rows,
+      cols,
+      block,
+    );
   }
 
-  gatheredDots(out: Tensor, accumulate: boolean, codes: Codes, mask: Tensor | null, W: Tensor, vectors: Tensor, block = 1): void {
+  gatheredDots(
+    out: Tensor,
+    accumulate: boolean,
+    codes: Codes,
+    mask: Tensor | null,
+    W: Tensor,
+    vectors: Tensor,
+    block = 1,
+  ): void {
     const [rows, cols] = vectors.shape;
-    this.#device.emit('gatheredDots', on(out), Number(accumulate), on(codes.rowPtr), on(codes.index), maybe(mask), on(W), on(vectors), rows, cols, block);
+    this.#device.emit(
+      'gatheredDots',
+      on(out),
+      Number(accumulate),
+      on(codes.rowPtr),
+      on(codes.index),
+      maybe(mask),
+      on(W),
+      on(vectors),
+      rows,
+      cols,
+      block,
+    );
   }
 
   indexLatents(index: LatentIndex, codes: Codes): void {
@@ -84,15 +160,53 @@ export class CpuKernels implements Kernels {
     const latentPtr = on(index.latentPtr);
     this.#device.emit('countLatents', latentPtr, on(codes.index), on(codes.rowPtr), codes.rows, codes.width);
     this.#device.emit('prefixSum', latentPtr, codes.width + 1);
-    this.#device.emit('placeEntries', latentPtr, cursor, on(index.entryOf), on(index.rowOf), on(codes.index), on(codes.rowPtr), codes.rows, codes.width);
+    this.#device.emit(
+      'placeEntries',
+      latentPtr,
+      cursor,
+      on(index.entryOf),
+      on(index.rowOf),
+      on(codes.index),
+      on(codes.rowPtr),
+      codes.rows,
+      codes.width,
+    );
   }
 
-  latentGradient(out: Tensor, accumulate: boolean, codes: Codes, index: LatentIndex, coefficient: Tensor, source: Tensor, block = 1): void {
-    this.#device.emit('latentGradient', on(out), Number(accumulate), on(index.latentPtr), on(index.entryOf), on(index.rowOf), on(coefficient), on(source), codes.width, source.shape[1], block);
+  latentGradient(
+    out: Tensor,
+    accumulate: boolean,
+    codes: Codes,
+    index: LatentIndex,
+    coefficient: Tensor,
+    source: Tensor,
+    block = 1,
+  ): void {
+    this.#device.emit(
+      'latentGradient',
+      on(out),
+      Number(accumulate),
+      on(index.latentPtr),
+      on(index.entryOf),
+      on(index.rowOf),
+      on(coefficient),
+      on(source),
+      codes.width,
+      source.shape[1],
+      block,
+    );
   }
 
   latentSum(out: Tensor, accumulate: boolean, codes: Codes, index: LatentIndex, coefficient: Tensor): void {
-    this.#device.emit('latentSum', on(out), Number(accumulate), on(index.latentPtr), on(index.entryOf), on(coefficient), codes.width);
+    this.#device.emit(
+      'latentSum',
+      on(out),
+      Number(accumulate),
+      on(index.latentPtr),
+      on(index.entryOf),
+      on(coefficient),
+      codes.width,
+    );
   }
 
   absoluteRowSums(rowSums: Tensor, codes: Codes): void {
@@ -100,11 +214,32 @@ export class CpuKernels implements Kernels {
   }
 
   absoluteGradient(dValue: Tensor, accumulate: boolean, codes: Codes, scale: number): void {
-    this.#device.emit('absoluteGradient', on(dValue), Number(accumulate), on(codes.rowPtr), on(codes.value), codes.rows, scale);
+    this.#device.emit(
+      'absoluteGradient',
+      on(dValue),
+      Number(accumulate),
+      on(codes.rowPtr),
+      on(codes.value),
+      codes.rows,
+      scale,
+    );
   }
 
   scatterAdd(out: Tensor, source: Tensor, position: Tensor): void {
-    this.#device.emit('scatterAdd', on(out), on(source), on(position), sizeOf(position.shape));
+    this.#device.emit('scatterAdd', on(out), on(source), on(position), lazySize(position));
+  }
+
+  valuesInRange(out: Tensor, codes: Codes, from: number, to: number): void {
+    this.#device.emit(
+      'valuesInRange',
+      on(out),
+      on(codes.index),
+      on(codes.rowPtr),
+      on(codes.value),
+      codes.rows,
+      from,
+      to,
+    );
   }
 
   smallestPositive(rowMin: Tensor, codes: Codes): void {
@@ -119,10 +254,31 @@ export class CpuKernels implements Kernels {
     this.#device.emit('listAtLeast', on(set.list), on(set.count), on(counter), sizeOf(counter.shape), threshold);
   }
 
-  expertsForward(out: { c: Tensor; winner: Tensor; sub: Tensor; rowSums: Tensor }, codes: Codes, y: Tensor, E: Tensor, D: Tensor, shape: ExpertShape): void {
+  expertsForward(
+    out: { c: Tensor; winner: Tensor; sub: Tensor; rowSums: Tensor },
+    codes: Codes,
+    y: Tensor,
+    E: Tensor,
+    D: Tensor,
+    shape: ExpertShape,
+  ): void {
     const { atoms, subspace, theta, slope } = shape;
     const outputs = [on(out.c), on(out.winner), on(out.sub), on(out.rowSums)];
-    this.#device.emit('expertsForward', ...outputs, on(codes.rowPtr), on(codes.index), on(codes.value), on(y), on(E), on(D), codes.rows, atoms, subspace, theta, slope);
+    this.#device.emit(
+      'expertsForward',
+      ...outputs,
+      on(codes.rowPtr),
+      on(codes.index),
+      on(codes.value),
+      on(y),
+      on(E),
+      on(D),
+      codes.rows,
+      atoms,
+      subspace,
+      theta,
+      slope,
+    );
   }
 
   expertsBackward(
@@ -137,8 +293,34 @@ export class CpuKernels implements Kernels {
   ): void {
     const { atoms, subspace, theta, slope } = shape;
     const outputs = [on(out.dY), on(out.dE), on(out.dD), Number(out.accumulate)];
-    const inputs = [on(saved.dC), on(saved.winner), on(saved.sub), on(index.latentPtr), on(index.entryOf), on(codes.value), on(saved.y), on(E), on(D)];
+    const inputs = [
+      on(saved.dC),
+      on(saved.winner),
+      on(saved.sub),
+      on(index.latentPtr),
+      on(index.entryOf),
+      on(codes.value),
+      on(saved.y),
+      on(E),
+      on(D),
+    ];
     this.#device.emit('expertsBackward', ...outputs, ...inputs, codes.width, atoms, subspace, theta, slope, l1);
+  }
+
+  joinExperts(out: Codes, top: Codes, winner: Tensor, sub: Tensor, atoms: number): void {
+    this.#device.emit(
+      'joinExperts',
+      on(out.index),
+      on(out.value),
+      on(top.index),
+      on(top.value),
+      on(winner),
+      on(sub),
+      top.rows,
+      top.perRow!,
+      top.width,
+      atoms,
+    );
   }
 
   product(out: Tensor, a: Tensor, b: Tensor, kind: 'nt' | 'nn' | 'tn'): void {
@@ -153,28 +335,58 @@ export class CpuKernels implements Kernels {
   }
 
   scale(out: Tensor, accumulate: boolean, a: Tensor, scale: number): void {
-    this.#device.emit('scale', on(out), Number(accumulate), on(a), sizeOf(a.shape), scale);
+    this.#device.emit('scale', on(out), Number(accumulate), on(a), lazySize(a), scale);
   }
 
   clear(out: Tensor): void {
     const own = on(out);
-    this.#device.emit('clear', own, own.bytes);
+    this.#device.emit('clear', own, () => own.bytes);
   }
 
-  squaredDifference(difference: Tensor, rowSums: Tensor, a: Tensor, b: Tensor): void {
+  place(out: Tensor, at: number, a: Tensor): void {
+    this.#device.emit('place', on(out), at, on(a), sizeOf(a.shape));
+  }
+
+  squaredDifference(difference: Tensor, rowSums: Tensor, a: Tensor, b: Tensor | null): void {
     const [rows, cols] = a.shape;
-    this.#device.emit('squaredDifference', on(difference), on(rowSums), on(a), on(b), rows, cols);
+    this.#device.emit('squaredDifference', on(difference), on(rowSums), on(a), maybe(b), rows, cols);
   }
 
   sum(out: Tensor, values: Tensor, scale: number): void {
     this.#device.emit('sum', on(out), on(values), sizeOf(values.shape), scale);
   }
 
-  squaredSum(out: Tensor, a: Tensor): void {
-    const n = sizeOf(a.shape);
+  innerProduct(out: Tensor, a: Tensor, b: Tensor): void {
+    const own = on(a);
+    if (own.offset === CpuTensor.UNRESOLVED) throw new Error('innerProduct: the size of the tensor is not known yet');
+    const n = own.bytes / 4;
     const pieces = this.#device.scratch('f64', Math.ceil(n / PIECE));
-    this.#device.emit('squaredSum', pieces, on(a), n);
+    this.#device.emit('innerProduct', pieces, own, on(b), n);
     this.sum(out, pieces, 1);
+  }
+
+  maximum(out: Tensor, a: Tensor): void {
+    this.#device.emit('maximum', on(out), on(a), sizeOf(a.shape));
+  }
+
+  divide(out: Tensor, a: Tensor, b: Tensor): void {
+    this.#device.emit('divide', on(out), on(a), on(b));
+  }
+
+  rootOfSum(out: Tensor, terms: readonly { term: Tensor; weight: number }[], scale: number): void {
+    // Missing terms repeat the first one with weight 0.
+    const padded = [0, 1, 2].map((i) => terms[i] ?? { term: terms[0].term, weight: 0 });
+    this.#device.emit(
+      'rootOfSum',
+      on(out),
+      ...padded.map(({ term }) => on(term)),
+      ...padded.map(({ weight }) => weight),
+      scale,
+    );
+  }
+
+  scaleBy(out: Tensor, accumulate: boolean, a: Tensor, scale: number, divisor: Tensor): void {
+    this.#device.emit('scaleBy', on(out), Number(accumulate), on(a), lazySize(a), on(divisor), scale);
   }
 
   columnSum(out: Tensor, accumulate: boolean, a: Tensor, weights: Tensor | null, scale: number): void {
@@ -184,12 +396,22 @@ export class CpuKernels implements Kernels {
 
   rowDots(out: Tensor, a: Tensor, b: Tensor): void {
     const [rows, cols] = a.shape;
-    this.#device.emit('rowDots', on(out), on(a), on(b), rows, cols);
+    this.#device.emit('rowDots', on(out), on(a), on(b), b.shape.length === 1 ? 0 : cols, rows, cols);
   }
 
-  scaleRows(out: Tensor, accumulate: boolean, weights: Tensor, a: Tensor, scale: number): void {
-    const [rows, cols] = a.shape;
-    this.#device.emit('scaleRows', on(out), Number(accumulate), on(weights), on(a), rows, cols, scale);
+  scaleRows(out: Tensor, accumulate: boolean, weights: Tensor | null, a: Tensor, scale: number): void {
+    const [rows, cols] = out.shape;
+    this.#device.emit(
+      'scaleRows',
+      on(out),
+      Number(accumulate),
+      maybe(weights),
+      on(a),
+      a.shape.length === 1 ? 0 : cols,
+      rows,
+      cols,
+      scale,
+    );
   }
 
   projectRows(gradient: Tensor, W: Tensor, epsilon: number): void {
@@ -200,6 +422,11 @@ export class CpuKernels implements Kernels {
   normalizeRows(W: Tensor, epsilon: number): void {
     const cols = W.shape[W.shape.length - 1];
     this.#device.emit('normalizeRows', on(W), sizeOf(W.shape) / cols, cols, epsilon);
+  }
+
+  normalizeRowsGradient(dW: Tensor, accumulate: boolean, dU: Tensor, W: Tensor, epsilon: number): void {
+    const [rows, cols] = W.shape;
+    this.#device.emit('normalizeRowsGradient', on(dW), Number(accumulate), on(dU), on(W), rows, cols, epsilon);
   }
 
   adam(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamStep): void {

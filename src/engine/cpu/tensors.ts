@@ -38,7 +38,14 @@ export class CpuCodes implements Codes {
   /** Tensors that get their size and address together with the codes. */
   readonly dependents: { tensor: CpuTensor; bytesPerEntry: number }[] = [];
 
-  constructor(rows: number, width: number, perRow: number | undefined, rowPtr: CpuTensor, index: CpuTensor, value: CpuTensor) {
+  constructor(
+    rows: number,
+    width: number,
+    perRow: number | undefined,
+    rowPtr: CpuTensor,
+    index: CpuTensor,
+    value: CpuTensor,
+  ) {
     this.rows = rows;
     this.width = width;
     this.perRow = perRow;

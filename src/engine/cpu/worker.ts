@@ -4,6 +4,7 @@
  * changes the result.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { SaeforestError } from '../../core/errors.ts';
 import { CONTROL, KERNEL_NAMES, PROGRAM } from './commands.ts';
 import { DenseWorker } from './dense-worker.ts';
 
@@ -55,7 +56,8 @@ async function runProgram(): Promise<void> {
         else await dense.run(kernel, args);
       } catch (error) {
         Atomics.store(control, CONTROL.failed, 1);
-        parentPort!.postMessage({ error: error instanceof Error ? error.message : String(error) });
+        const hint = error instanceof SaeforestError ? error.hint : undefined;
+        parentPort!.postMessage({ error: error instanceof Error ? error.message : String(error), hint });
       }
     }
     barrier();
@@ -64,7 +66,7 @@ async function runProgram(): Promise<void> {
 }
 
 parentPort!.postMessage({ ready: dense.product });
-for (let generation = 0; ; ) {
+for (let generation = 0; ;) {
   Atomics.wait(control, CONTROL.generation, generation);
   generation = Atomics.load(control, CONTROL.generation);
   if (Atomics.load(control, CONTROL.stop)) break;

@@ -1,10 +1,11 @@
 /** The pool of worker threads: starts them, hands them programs, waits, and stops them. */
 import { Worker } from 'node:worker_threads';
+import { SaeforestError } from '../../core/errors.ts';
 import { loadKernels, workerScript } from './artifacts.ts';
 import { CONTROL, PROGRAM } from './commands.ts';
 import type { WorkerSetup } from './worker.ts';
 
-type Message = { ready: string } | { error: string };
+type Message = { ready: string } | { error: string; hint?: string };
 
 export class WorkerPool {
   readonly memory: WebAssembly.Memory;
@@ -15,6 +16,9 @@ export class WorkerPool {
   readonly #control: Int32Array;
   #generation = 0;
   #error: Error | undefined;
+  /** Resolves with the first failure. */
+  readonly #failure: Promise<Error>;
+  #fail!: (error: Error) => void;
 
   private constructor(memory: WebAssembly.Memory, workers: Worker[], product: string) {
     this.memory = memory;
@@ -22,11 +26,15 @@ export class WorkerPool {
     this.product = product;
     this.#workers = workers;
     this.#control = new Int32Array(memory.buffer, 0, CONTROL.words);
+    this.#failure = new Promise((resolve) => {
+      this.#fail = (error) => resolve((this.#error ??= error));
+    });
     for (const worker of workers) {
       worker.on('message', (message: Message) => {
-        if ('error' in message) this.#error ??= new Error(message.error);
+        if ('error' in message) this.#fail(errorOf(message));
       });
       worker.on('error', (error: Error) => this.#die(error));
+      worker.on('exit', () => this.#die(new Error('a worker thread ended unexpectedly')));
     }
   }
 
@@ -38,8 +46,14 @@ export class WorkerPool {
       const workerData: WorkerSetup = { memory, ...modules, thread, threads, native };
       return new Worker(workerScript, { workerData });
     });
-    const ready = await Promise.all(workers.map(firstMessage));
-    return new WorkerPool(memory, workers, ready[0]);
+    try {
+      const ready = await Promise.all(workers.map(firstMessage));
+      return new WorkerPool(memory, workers, ready[0]);
+    } catch (error) {
+      // Those that did start would keep the process alive.
+      await Promise.all(workers.map((worker) => worker.terminate()));
+      throw error;
+    }
   }
 
   /** Runs the program that stands at {@link PROGRAM}. */
@@ -51,14 +65,12 @@ export class WorkerPool {
     Atomics.notify(control, CONTROL.generation);
     const wait = Atomics.waitAsync(control, CONTROL.finished, before);
     if (wait.async) await wait.value;
-    if (Atomics.load(control, CONTROL.failed)) {
-      // The message of the worker that failed is on its way.
-      await new Promise((resolve) => setImmediate(resolve));
-      throw this.#error ?? new Error('a worker thread failed');
-    }
+    // The message of the worker that failed may still be on its way.
+    if (Atomics.load(control, CONTROL.failed)) throw await this.#failure;
   }
 
   async stop(): Promise<void> {
+    this.#fail(new Error('the device is closed'));
     Atomics.store(this.#control, CONTROL.stop, 1);
     Atomics.store(this.#control, CONTROL.generation, this.#generation + 1);
     Atomics.notify(this.#control, CONTROL.generation);
@@ -67,7 +79,7 @@ export class WorkerPool {
 
   /** Wakes whoever waits for a program that will never finish. */
   #die(error: Error): void {
-    this.#error ??= error;
+    this.#fail(error);
     Atomics.store(this.#control, CONTROL.failed, 1);
     Atomics.store(this.#control, CONTROL.finished, this.#generation);
     Atomics.notify(this.#control, CONTROL.finished);
@@ -79,7 +91,13 @@ export const HEAP_START = PROGRAM.offset + PROGRAM.bytes;
 
 function firstMessage(worker: Worker): Promise<string> {
   return new Promise((resolve, reject) => {
-    worker.once('message', (message: Message) => ('ready' in message ? resolve(message.ready) : reject(new Error(message.error))));
+    worker.once('message', (message: Message) =>
+      'ready' in message ? resolve(message.ready) : reject(errorOf(message)),
+    );
     worker.once('error', reject);
   });
+}
+
+function errorOf({ error, hint }: { error: string; hint?: string }): Error {
+  return hint === undefined ? new Error(error) : new SaeforestError(error, { hint });
 }

@@ -8,7 +8,14 @@
 import type { Codes, Tensor } from '../device.ts';
 import type { Tape } from '../tape.ts';
 
-export function decode(tape: Tape, codes: Codes, W: Tensor, base: Tensor | null, values: Tensor = codes.value, block = 1): Tensor {
+export function decode(
+  tape: Tape,
+  codes: Codes,
+  W: Tensor,
+  base: Tensor | null,
+  values: Tensor = codes.value,
+  block = 1,
+): Tensor {
   const { device } = tape;
   const { kernels } = device;
   const out = device.scratch('f32', codes.rows, W.shape[W.shape.length - 1]);
@@ -18,7 +25,8 @@ export function decode(tape: Tape, codes: Codes, W: Tensor, base: Tensor | null,
       const dOut = tape.gradientOf(out);
       if (!dOut) return;
       const dValues = tape.slotFor(values, () => device.scratchLike(codes, 'f32', block));
-      if (dValues) kernels.gatheredDots(dValues.tensor, dValues.accumulate, codes, block === 1 ? values : null, W, dOut, block);
+      if (dValues)
+        kernels.gatheredDots(dValues.tensor, dValues.accumulate, codes, block === 1 ? values : null, W, dOut, block);
       const dW = tape.slotFor(W);
       if (dW) kernels.latentGradient(dW.tensor, dW.accumulate, codes, tape.latentIndex(codes), values, dOut, block);
       const dBase = tape.slotFor(base);

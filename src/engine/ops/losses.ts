@@ -22,11 +22,31 @@ export function squaredError(tape: Tape, a: Tensor, b: Tensor): Scalar {
 }
 
 /**
- * Σ_b ‖target_b − estimate_b‖² / Σ_b ‖target_b − mean_b target‖², the mean over the batch; target is data (detached).
- * The auxiliary loss of dead latents in dictionary_learning (methods 9.2). Gradient: ∂estimate = 2 (estimate − target) / denominator.
+ * Σ_b ‖estimate_b − target_b‖² / Σ_b ‖target_b − mean of target over the batch‖²; target [B, d] is data (detached).
+ * The auxiliary loss of dead latents in dictionary_learning (methods 9.2). NaN (a target that does not vary) counts as 0,
+ * as in the source. Gradient: ∂estimate = 2 (estimate − target) / denominator.
  */
-export function explainedRatio(tape: Tape, estimate: Tensor, target: Tensor): { ratio: Scalar; numerator: Scalar; denominator: Scalar } {
-  throw new Error(`${String(tape)}${String(estimate)}${String(target)}`);
+export function normalizedError(tape: Tape, estimate: Tensor, target: Tensor): Scalar {
+  const { device } = tape;
+  const { kernels } = device;
+  const [rows, d] = target.shape;
+  const difference = device.scratch('f32', rows, d);
+  const numerator = meanSquaredNorm(tape, difference, estimate, target);
+  const mean = device.scratch('f32', d);
+  kernels.columnSum(mean, false, target, null, 1 / rows);
+  const centered = device.scratch('f32', rows, d);
+  kernels.subtractRow(centered, target, mean);
+  const denominator = meanSquaredNorm(tape, centered, centered, null);
+  const ratio = tape.scalar();
+  kernels.divide(ratio, numerator, denominator);
+  if (tape.tracks(estimate)) {
+    tape.record([ratio], () => {
+      const seed = tape.seed(ratio);
+      const slot = seed === 0 ? undefined : tape.slotFor(estimate);
+      if (slot) kernels.scaleBy(slot.tensor, slot.accumulate, difference, (2 * seed) / rows, denominator);
+    });
+  }
+  return ratio;
 }
 
 /** (1/B) Σ |value| over all entries. Gradient: sign(value)/B. */
@@ -46,7 +66,7 @@ export function absoluteSum(tape: Tape, codes: Codes): Scalar {
   return loss;
 }
 
-function meanSquaredNorm(tape: Tape, difference: Tensor, a: Tensor, b: Tensor): Scalar {
+function meanSquaredNorm(tape: Tape, difference: Tensor, a: Tensor, b: Tensor | null): Scalar {
   const { kernels } = tape.device;
   const rowSums = tape.device.scratch('f64', a.shape[0]);
   const loss = tape.scalar();

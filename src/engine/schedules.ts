@@ -1,0 +1,32 @@
+/** Learning-rate schedules: the value used for step t = 0, 1, … */
+
+/**
+ * dictionary_learning: factor t/warmup during warm-up (exactly 0 at t = 0), then 1, then linear to 0 at `total` from
+ * `decayStart` on (undefined = no decay).
+ */
+export function linearWarmupDecay(
+  total: number,
+  warmup: number,
+  decayStart: number | undefined,
+): (step: number) => number {
+  return (step) => {
+    if (step < warmup) return step / warmup;
+    return decayStart !== undefined && step >= decayStart ? (total - step) / (total - decayStart) : 1;
+  };
+}
+
+/** H-SAE (optax): linear from `initial` to `peak` over `warmup` steps, then cosine to 10 % of the peak at `total`. */
+export function warmupCosine(
+  initial: number,
+  peak: number,
+  warmup: number,
+  total: number,
+  floor = 0.1,
+): (step: number) => number {
+  return (step) => {
+    if (step < warmup) return initial + ((peak - initial) * step) / warmup;
+    const span = Math.max(1, total - warmup);
+    const cosine = 0.5 * (1 + Math.cos((Math.PI * Math.min(step - warmup, span)) / span));
+    return peak * ((1 - floor) * cosine + floor);
+  };
+}

@@ -1,0 +1,133 @@
+/** Prefixes of a model on threads of their own: the caller's thread stays free to tokenise, encode and write. */
+import { Worker } from 'node:worker_threads';
+import { InputError } from '../core/errors.ts';
+import type { ForwardFailure, ForwardReply, ForwardRequest, ForwardSetup } from './forward-worker.ts';
+import type { TokenBatch } from './tokens.ts';
+
+/** Worker threads run the built script, also when this file runs from `src/` (tests). */
+const SCRIPT = new URL('../../dist/lm/forward-worker.js', import.meta.url);
+
+/** Batches that wait inside a worker, so that it never waits for the caller's thread. */
+const DEPTH = 3;
+
+/** Weights that all workers may hold together; larger models get fewer workers with more threads each. */
+const WEIGHT_BYTES = 2 ** 30;
+
+interface Job {
+  readonly batch: TokenBatch;
+  readonly resolve: (acts: Float32Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Runner {
+  readonly worker: Worker;
+  /** Jobs that were sent, by their number. */
+  readonly sent: Map<number, Job>;
+}
+
+/**
+ * How threads are shared out: one runtime thread per worker is faster than one runtime with all threads (by a seventh
+ * on two cores), but every worker holds the weights.
+ */
+export function shareThreads(threads: number, parameters: number): { workers: number; threads: number } {
+  const affordable = Math.floor(WEIGHT_BYTES / (4 * parameters));
+  const workers = Math.max(1, Math.min(threads, affordable));
+  return { workers, threads: Math.floor(threads / workers) };
+}
+
+export class ForwardPool {
+  readonly #runners: readonly Runner[];
+  readonly #waiting: Job[] = [];
+  #jobs = 0;
+  #error: Error | undefined;
+  #closing = false;
+
+  private constructor(workers: readonly Worker[]) {
+    this.#runners = workers.map((worker) => ({ worker, sent: new Map<number, Job>() }));
+    for (const runner of this.#runners) {
+      runner.worker.on('message', (message: ForwardReply) => this.#receive(runner, message));
+      runner.worker.on('error', (error: Error) => this.#fail(error));
+      runner.worker.on('exit', () => {
+        if (!this.#closing) this.#fail(new Error('a worker thread ended unexpectedly'));
+      });
+    }
+  }
+
+  /** @throws InputError if the model cannot be loaded; UsageError's message as InputError if it has no such layer */
+  static async start(folder: string, layer: number, share: { workers: number; threads: number }): Promise<ForwardPool> {
+    const setup: ForwardSetup = { folder, layer, threads: share.threads };
+    const workers = Array.from({ length: share.workers }, () => new Worker(SCRIPT, { workerData: setup }));
+    try {
+      await Promise.all(workers.map(whenReady));
+      return new ForwardPool(workers);
+    } catch (error) {
+      // Those that did start would keep the process alive.
+      await Promise.all(workers.map((worker) => worker.terminate()));
+      throw error;
+    }
+  }
+
+  /**
+   * Runs a batch as soon as a worker is free; many may wait. The batch's arrays are handed over and unusable afterwards.
+   * @returns [n, length, d]; rows of padding positions mean nothing
+   * @throws InputError if the runtime fails on it
+   */
+  run(batch: TokenBatch): Promise<Float32Array> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ batch, resolve, reject });
+      if (this.#error) this.#fail(this.#error);
+      else this.#dispatch();
+    });
+  }
+
+  /** Ends the threads; batches that are not done are dropped. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(this.#runners.map(({ worker }) => worker.terminate()));
+  }
+
+  #dispatch(): void {
+    for (let depth = 0; depth < DEPTH; depth++) {
+      for (const runner of this.#runners) {
+        if (runner.sent.size > depth) continue;
+        const job = this.#waiting.shift();
+        if (!job) return;
+        const id = this.#jobs++;
+        runner.sent.set(id, job);
+        const { ids, mask } = job.batch;
+        const request: ForwardRequest = { id, batch: job.batch };
+        runner.worker.postMessage(request, [ids.buffer as ArrayBuffer, mask.buffer as ArrayBuffer]);
+      }
+    }
+  }
+
+  #receive(runner: Runner, message: ForwardReply): void {
+    if (message.kind === 'failed') this.#fail(errorOf(message.failure));
+    if (message.kind !== 'done') return;
+    const job = runner.sent.get(message.id);
+    runner.sent.delete(message.id);
+    this.#dispatch();
+    job?.resolve(message.acts);
+  }
+
+  #fail(error: Error): void {
+    this.#error ??= error;
+    const jobs = [...this.#waiting, ...this.#runners.flatMap(({ sent }) => [...sent.values()])];
+    this.#waiting.length = 0;
+    for (const { sent } of this.#runners) sent.clear();
+    for (const { reject } of jobs) reject(this.#error);
+  }
+}
+
+function whenReady(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', (message: ForwardReply) =>
+      message.kind === 'failed' ? reject(errorOf(message.failure)) : resolve(),
+    );
+    worker.once('error', reject);
+  });
+}
+
+function errorOf({ message, where, hint }: ForwardFailure): InputError {
+  return new InputError(message, { ...(where !== undefined && { where }), ...(hint !== undefined && { hint }) });
+}

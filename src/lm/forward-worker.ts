@@ -1,0 +1,64 @@
+/** A thread that runs one model prefix: batches come in as messages and go back as activations. */
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { SaeforestError } from '../core/errors.ts';
+import { LanguageModel } from './model.ts';
+import type { Prefix } from './parts.ts';
+import type { TokenBatch } from './tokens.ts';
+
+export interface ForwardSetup {
+  folder: string;
+  layer: number;
+  /** Threads of the runtime in this worker. */
+  threads: number;
+}
+
+export interface ForwardRequest {
+  id: number;
+  batch: TokenBatch;
+}
+
+/** An expected failure, as far as it survives the way between threads. */
+export interface ForwardFailure {
+  message: string;
+  where: string | undefined;
+  hint: string | undefined;
+}
+
+export type ForwardReply =
+  | { kind: 'ready' }
+  | { kind: 'done'; id: number; acts: Float32Array<ArrayBuffer> }
+  | { kind: 'failed'; failure: ForwardFailure };
+
+const port = parentPort as MessagePort;
+const { folder, layer, threads } = workerData as ForwardSetup;
+
+function reply(message: ForwardReply): void {
+  port.postMessage(message, message.kind === 'done' ? [message.acts.buffer] : []);
+}
+
+/** Expected failures become messages; anything else ends the thread with its stack. */
+async function attempt(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof SaeforestError)) throw error;
+    reply({ kind: 'failed', failure: { message: error.message, where: error.where, hint: error.hint } });
+  }
+}
+
+function serve(prefix: Prefix): void {
+  port.on('message', ({ id, batch }: ForwardRequest) => {
+    void attempt(async () => {
+      const acts = new Float32Array(batch.n * batch.length * prefix.d);
+      await prefix.run(batch, acts);
+      reply({ kind: 'done', id, acts });
+    });
+  });
+  reply({ kind: 'ready' });
+}
+
+await attempt(async () => {
+  // The model goes out of scope here: what stays is the runtime's copy of the weights.
+  const model = await LanguageModel.open(folder);
+  serve(await model.prefix(layer, { threads }));
+});

@@ -1,0 +1,108 @@
+/**
+ * What an architecture declares, and what everything after training needs to know of a model: `encode`, `dictionary`,
+ * `views` and `forest`. Nothing else in the program depends on an architecture's name.
+ */
+import type { z } from 'zod';
+import type { Codes, Device, Tensor } from '../engine/device.ts';
+import type { Parameter, UpdatePlan } from '../engine/optim.ts';
+import type { Scalar, Tape } from '../engine/tape.ts';
+import type { Forest } from '../forest/forest.ts';
+
+/** How an architecture wants its inputs; see activations/normalization.ts. */
+export type InputNormalization = 'none' | 'scalar' | 'unit' | 'layer-norm';
+
+/** A named range [from, to) of latents that reconstructs on its own. */
+export interface View {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A model on a device that can encode and reconstruct. */
+export interface Sae {
+  readonly architecture: string;
+  /** Dimension of the activations. */
+  readonly d: number;
+  /** F: number of latents, of all levels. */
+  readonly width: number;
+  /** At least `full`. */
+  readonly views: readonly View[];
+  /** b_dec [d] of the reconstruction; null = none. */
+  readonly outputBias: Tensor | null;
+  /** Parent of every latent; undefined for flat architectures. */
+  readonly forest: Forest | undefined;
+  /** Inference codes of x [B, d]. */
+  encode(tape: Tape, x: Tensor): Codes;
+  /** Records the computation of the decoder rows [F, d] of all latents, as they stand now. */
+  dictionary(tape: Tape): Tensor;
+}
+
+/** One term of the loss: the total is Σ weight · value. */
+export interface LossTerm {
+  value: Scalar;
+  weight: number;
+}
+
+export interface TrainingForward {
+  /** Terms by name. */
+  losses: Record<string, LossTerm>;
+  /** Further numbers that {@link TrainableSae.afterStep} wants to see. */
+  observed: Record<string, Scalar>;
+  /** Inference-like codes of the batch, for logging. */
+  codes: Codes;
+  /** Reconstruction of the whole model [B, d], for logging. */
+  reconstruction: Tensor;
+  /** Records changes of state that belong to this step; called only if the step is taken. */
+  commit: () => void;
+}
+
+/** Numbers kept by the host between steps. */
+export type HostState = Record<string, number>;
+
+/** A model in training. */
+export interface TrainableSae extends Sae {
+  readonly parameters: readonly Parameter[];
+  /** State on the device that is no parameter, e.g. counters of dead latents. */
+  readonly state: Readonly<Record<string, Tensor>>;
+  /** State on the host; replaced by {@link afterStep}, saved in checkpoints. */
+  hostState: HostState;
+  readonly update: UpdatePlan;
+  /** Called once before step 0 with the first batch [B, d]. */
+  start(batch: Float32Array): void;
+  /** Records the training forward pass of step `step`. */
+  forward(tape: Tape, x: Tensor, step: number): TrainingForward;
+  /** Updates the host's state after a step that was taken. */
+  afterStep(step: number, observed: Record<string, number>): void;
+  /** Share of latents that count as dead now. */
+  deadFraction(): Promise<number>;
+}
+
+export interface BuildContext {
+  device: Device;
+  /** Dimension of the activations. */
+  d: number;
+  seed: number;
+  /** Rows per step. */
+  batch: number;
+  /** Steps of the whole training. */
+  steps: number;
+}
+
+export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
+  readonly name: string;
+  /** Where it comes from: title and arXiv id. */
+  readonly paper: string;
+  /** One line for `archs` and the docs. */
+  readonly summary: string;
+  readonly hierarchical: boolean;
+  readonly views: readonly string[];
+  readonly normalization: InputNormalization;
+  /** Strict schema of the configuration with the paper's values as defaults. */
+  readonly schema: Schema;
+  build(config: z.output<Schema>, context: BuildContext): TrainableSae;
+}
+
+/** Keeps the schema's type between `schema` and `build`. */
+export function defineArchitecture<Schema extends z.ZodObject>(architecture: Architecture<Schema>): Architecture {
+  return architecture as unknown as Architecture;
+}
