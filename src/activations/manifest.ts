@@ -17,13 +17,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-c
 
 /** All that decides the bytes of a folder. Two harvests with equal identities write equal folders. */
 export const harvestIdentitySchema = z.strictObject({
-  model: z.strictObject({
-    path: z.string(),
-    hash: z.string().min(1),
-    architecture: z.string(),
-    /** Of tokenizer.json and tokenizer_config.json. */
-    tokenizer: sha256.optional(),
-  }),
+  model: z.strictObject({ path: z.string(), hash: z.string().min(1), architecture: z.string() }),
   /** Block, counted from 0. */
   layer: count,
   /** Name in the model's graph. */
@@ -42,6 +36,8 @@ export const harvestIdentitySchema = z.strictObject({
   }),
   text: z.strictObject({
     files: z.array(z.strictObject({ name: z.string(), bytes: count, sha256: sha256.optional() })),
+    /** Of tokenizer.json and tokenizer_config.json. */
+    tokenizer: sha256.optional(),
     /** Line between two documents of a plain text file. */
     separator: z.string().optional(),
     /** Documents in the files. */

@@ -4,10 +4,10 @@
  * the finished folder has the same bytes however often the harvest was interrupted.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { existsSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseConfig } from '../core/config.ts';
-import { InputError } from '../core/errors.ts';
+import { hasErrorCode, InputError } from '../core/errors.ts';
 import { listFolder, makeFolder, removeTemporaries, writeFileAtomic } from '../core/files.ts';
 import { decodeFloats, encodeFloats, MAX_BF16, MAX_F16, type StorageDtype } from '../core/floats.ts';
 import { FolderLock, LOCK_FILE } from '../core/lock.ts';
@@ -46,6 +46,9 @@ const LARGEST = { F16: MAX_F16, BF16: MAX_BF16, F32: Number.MAX_VALUE } as const
 export class ShardWriter {
   readonly folder: string;
   readonly #lock: FolderLock;
+  /** The folder did not exist before. */
+  readonly #isNew: boolean;
+  #isClosed = false;
   #manifest: Manifest;
   readonly #statistics: RunningStatistics;
   /** Batches of the shard that is being filled, encoded: at most `rowsPerShard` rows and one batch. */
@@ -56,8 +59,9 @@ export class ShardWriter {
   #progress: Json;
   #lastDoc: number;
 
-  private constructor(folder: string, lock: FolderLock, manifest: Manifest) {
+  private constructor(folder: string, isNew: boolean, lock: FolderLock, manifest: Manifest) {
     this.folder = folder;
+    this.#isNew = isNew;
     this.#lock = lock;
     this.#manifest = manifest;
     this.#statistics = new RunningStatistics(manifest.identity.d, manifest.statistics.sums);
@@ -72,15 +76,17 @@ export class ShardWriter {
    */
   static open(folder: string, identity: HarvestIdentity): ShardWriter {
     const wanted = parseConfig(harvestIdentitySchema, identity, 'description of the harvest');
+    const isNew = !existsSync(folder);
     makeFolder(folder);
     const lock = FolderLock.acquire(folder);
     try {
       removeTemporaries(folder);
       const names = listFolder(folder).filter((name) => !name.startsWith(LOCK_FILE));
       const manifest = names.includes(MANIFEST_FILE) ? resume(folder, wanted, names) : start(folder, wanted, names);
-      return new ShardWriter(folder, lock, manifest);
+      return new ShardWriter(folder, isNew, lock, manifest);
     } catch (error) {
       lock.release();
+      if (isNew) removeIfEmpty(folder);
       throw error;
     }
   }
@@ -141,9 +147,18 @@ export class ShardWriter {
     return this.#manifest;
   }
 
-  /** Releases the folder as it stands; rows of the unfinished shard are left to the next harvest. */
+  /**
+   * Releases the folder as it stands; rows of the unfinished shard are left to the next harvest. Without a single shard
+   * the folder is left as it was found. Safe to call twice.
+   */
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const { complete, shards } = this.#manifest;
+    const isKept = complete || shards.length > 0;
+    if (!isKept) rmSync(join(this.folder, MANIFEST_FILE), { force: true });
     this.#lock.release();
+    if (!isKept && this.#isNew) removeIfEmpty(this.folder);
   }
 
   #closeShard(complete: boolean): void {
@@ -224,6 +239,14 @@ function unstorable(value: number, dtype: StorageDtype, place: string, folder: s
     where: folder,
     hint: 'this text overflows the model at this layer: use a float32 export of the model, or an earlier layer',
   });
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
+  }
 }
 
 function* hashed(parts: Iterable<Uint8Array>, hash: Hash): Iterable<Uint8Array> {

@@ -1,5 +1,8 @@
 /** Every command, in the order of `--help`. Each file is light: it imports the work only when it runs. */
+import { archs } from './archs.ts';
 import type { Command } from './command.ts';
+import { train } from './train.ts';
+import { harvestCommand } from './harvest.ts';
 import { lmInspect } from './lm-inspect.ts';
 
-export const commands: readonly Command[] = [lmInspect];
+export const commands: readonly Command[] = [lmInspect, harvestCommand, train, archs];

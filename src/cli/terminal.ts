@@ -54,12 +54,12 @@ export class Terminal {
   }
 }
 
-/** Columns aligned by width; the first column to the left, the others to the right. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+/** Columns aligned by width; by default the first to the left, the others to the right. */
+export function table(rows: readonly (readonly string[])[], align: readonly ('left' | 'right')[] = ['left']): string[] {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) =>
     row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .map((cell, i) => ((align[i] ?? 'right') === 'left' ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
       .join('  ')
       .trimEnd(),
   );

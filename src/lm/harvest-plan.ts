@@ -1,17 +1,15 @@
 /** What a harvest will do, settled before anything is written. */
-import { createHash } from 'node:crypto';
-import { createReadStream, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { DEFAULT_ROWS_PER_SHARD, type HarvestIdentity } from '../activations/manifest.ts';
-import { InputError, UsageError } from '../core/errors.ts';
+import { UsageError } from '../core/errors.ts';
 import type { StorageDtype } from '../core/floats.ts';
 import { TextCorpus } from './corpus.ts';
+import { hashFiles } from './file-hash.ts';
 import { shareThreads } from './forward-pool.ts';
 import { LanguageModel } from './model.ts';
-import type { Tokenizer } from './tokenizer.ts';
-import { TOKENIZER_FILES } from './tokenizer.ts';
+import { TOKENIZER_FILES, type Tokenizer } from './tokenizer.ts';
 
 export interface HarvestOptions {
   /** Folder of the model. */
@@ -55,7 +53,7 @@ export async function planHarvest(options: HarvestOptions): Promise<HarvestPlan>
   const { separator = SEPARATOR, layer, keepBos = false } = options;
   const model = await LanguageModel.open(options.model);
   const { info, tokenizer } = model;
-  const { tensor } = info.residuals[model.checkLayer(layer)];
+  const tensor = model.residual(layer);
   const context = chooseContext(options.context, info.context, model.folder);
   const corpus = await TextCorpus.open(options.text, { separator });
   const bos = tokenizer.bosId ?? null;
@@ -64,7 +62,6 @@ export async function planHarvest(options: HarvestOptions): Promise<HarvestPlan>
       path: options.model,
       hash: await model.hash(),
       architecture: info.architecture,
-      tokenizer: await sha256(TOKENIZER_FILES.map((name) => join(options.model, name))),
     },
     layer,
     tensor,
@@ -73,7 +70,13 @@ export async function planHarvest(options: HarvestOptions): Promise<HarvestPlan>
     dtype: options.dtype ?? 'F16',
     context,
     specials: { dropped: bos === null || keepBos ? [] : [bos], bos },
-    text: { files: await describeFiles(options.text), separator, documents: corpus.count, seed: options.seed ?? 0 },
+    text: {
+      files: await describeFiles(options.text),
+      tokenizer: await hashFiles(TOKENIZER_FILES.map((name) => join(options.model, name))),
+      separator,
+      documents: corpus.count,
+      seed: options.seed ?? 0,
+    },
     rowsPerShard: DEFAULT_ROWS_PER_SHARD,
     rowsWanted: options.tokens,
   };
@@ -100,7 +103,7 @@ function chooseContext(wanted: number | undefined, most: number | null, where: s
 async function describeFiles(paths: readonly string[]): Promise<HarvestIdentity['text']['files']> {
   const files: HarvestIdentity['text']['files'] = [];
   for (const path of paths) {
-    files.push({ name: basename(path), bytes: statSync(path).size, sha256: await sha256([path]) });
+    files.push({ name: basename(path), bytes: statSync(path).size, sha256: await hashFiles([path]) });
   }
   return files;
 }

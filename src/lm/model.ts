@@ -1,11 +1,10 @@
 /** A language model on disk: what it is, its tokenizer, and its two halves at any layer. */
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { InputError, UsageError } from '../core/errors.ts';
 import { readModelConfig, type ModelConfig } from './config.ts';
 import type { StreamType } from './cut.ts';
+import { hashFiles } from './file-hash.ts';
 import { Graph } from './graph.ts';
 import { INT64 } from './onnx/element-types.ts';
 import { readOnnxModel, type OnnxModel } from './onnx/model-file.ts';
@@ -108,25 +107,25 @@ export class LanguageModel {
 
   /** sha256 of the model file and, if it has any, of its external data files after it in the order of their names. */
   hash(): Promise<string> {
-    this.#hash ??= sha256([this.#model.path, ...this.#model.externalFiles]);
+    this.#hash ??= hashFiles([this.#model.path, ...this.#model.externalFiles]);
     return this.#hash;
   }
 
   /** Tokens → residual stream after block `layer`. @throws UsageError if there is no such layer */
   async prefix(layer: number, options?: RunOptions): Promise<Prefix> {
-    this.#checkLayer(layer);
-    return Prefix.create(this.#model, this.#graph, this.#trunk.residuals[layer], this.#stream, options);
+    return Prefix.create(this.#model, this.#graph, this.residual(layer), this.#stream, options);
   }
 
   /** Residual stream after block `layer` → logits. @throws UsageError if there is no such layer */
   async suffix(layer: number, options?: RunOptions): Promise<Suffix> {
-    this.#checkLayer(layer);
+    this.residual(layer);
     return Suffix.create(this.#model, this.#graph, this.#trunk, layer, this.#stream, options);
   }
 
-  #checkLayer(layer: number): void {
+  /** Tensor of the residual stream after block `layer`. @throws UsageError if there is no such layer */
+  residual(layer: number): string {
     const { layers } = this.info;
-    if (Number.isInteger(layer) && layer >= 0 && layer < layers) return;
+    if (Number.isInteger(layer) && layer >= 0 && layer < layers) return this.#trunk.residuals[layer];
     throw new UsageError(`there is no layer ${layer}: the model has layers 0 to ${layers - 1}`, { where: this.folder });
   }
 }
@@ -152,15 +151,4 @@ function checkInputs({ graph, path }: OnnxModel): void {
       throw new InputError(`the graph's input "${name}" is not of type int64`, { where: path });
     }
   }
-}
-
-async function sha256(files: readonly string[]): Promise<string> {
-  const hash = createHash('sha256');
-  for (const file of files) {
-    // The hash stays open for the next file.
-    await pipeline(createReadStream(file), async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) hash.update(chunk);
-    });
-  }
-  return hash.digest('hex');
 }

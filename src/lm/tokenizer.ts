@@ -4,6 +4,10 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { InputError } from '../core/errors.ts';
 import { readJsonFile } from '../core/files.ts';
+import { PieceEncoder } from './pieces.ts';
+
+/** Files of a model folder that decide its tokens. */
+export const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const;
 
 /** A special token is written as text or as an object with its text. */
 const special = z
@@ -25,10 +29,17 @@ export class Tokenizer {
   /** Number of tokens, added ones included. */
   readonly size: number;
   readonly #tokenizer: HuggingFaceTokenizer;
+  readonly #pieces: PieceEncoder | undefined;
   readonly #where: string;
 
-  private constructor(tokenizer: HuggingFaceTokenizer, config: z.output<typeof configSchema>, where: string) {
+  private constructor(
+    tokenizer: HuggingFaceTokenizer,
+    json: unknown,
+    config: z.output<typeof configSchema>,
+    where: string,
+  ) {
     this.#tokenizer = tokenizer;
+    this.#pieces = PieceEncoder.of(json, (text) => this.#encodeWhole(text));
     this.#where = where;
     this.size = tokenizer.get_vocab(true).size;
     this.bosId = config.add_bos_token === false ? undefined : findBos(tokenizer, config);
@@ -54,7 +65,7 @@ export class Tokenizer {
       // The library knows the unknown token of plain word lists by the configuration only.
       const unknown = (json as { model: { unk_token?: unknown } }).model.unk_token;
       const tokenizer = new HuggingFaceTokenizer(json as object, { unk_token: unknown, ...config.data });
-      return new Tokenizer(tokenizer, config.data, path);
+      return new Tokenizer(tokenizer, json, config.data, path);
     } catch (error) {
       throw new InputError(`tokenizer.json is damaged or of an unknown kind: ${(error as Error).message}`, {
         where: path,
@@ -66,6 +77,10 @@ export class Tokenizer {
 
   /** Tokens of a text, without any that the text does not contain. @throws InputError for text that the vocabulary cannot express */
   encode(text: string): Int32Array {
+    return this.#pieces?.encode(text) ?? this.#encodeWhole(text);
+  }
+
+  #encodeWhole(text: string): Int32Array {
     const { ids, tokens } = this.#tokenizer.encode(text, { add_special_tokens: false });
     const unknown = (ids as (number | undefined)[]).findIndex((id) => id === undefined);
     if (unknown >= 0) {

@@ -99,6 +99,8 @@ export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
   readonly normalization: InputNormalization;
   /** Strict schema of the configuration with the paper's values as defaults. */
   readonly schema: Schema;
+  /** What is wrong with values that are valid one by one, such as k > width. */
+  check?(config: z.output<Schema>): string | undefined;
   build(config: z.output<Schema>, context: BuildContext): TrainableSae;
 }
 

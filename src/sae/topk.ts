@@ -222,5 +222,6 @@ export const topk = defineArchitecture({
   views: ['full'],
   normalization: 'scalar',
   schema,
+  check: ({ k, width }) => (k > width ? `k: ${k} active latents of width ${width}; k can be at most the width` : undefined),
   build: (config, context) => new TopK(config, context),
 });

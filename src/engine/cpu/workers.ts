@@ -63,8 +63,11 @@ export class WorkerPool {
     const before = this.#generation++;
     Atomics.store(control, CONTROL.generation, this.#generation);
     Atomics.notify(control, CONTROL.generation);
-    const wait = Atomics.waitAsync(control, CONTROL.finished, before);
-    if (wait.async) await wait.value;
+    // Look again after waking up: the notification may be a late one for the program before.
+    for (let last = before; last !== this.#generation; last = Atomics.load(control, CONTROL.finished)) {
+      const wait = Atomics.waitAsync(control, CONTROL.finished, last);
+      if (wait.async) await wait.value;
+    }
     // The message of the worker that failed may still be on its way.
     if (Atomics.load(control, CONTROL.failed)) throw await this.#failure;
   }

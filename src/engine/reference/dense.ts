@@ -10,6 +10,7 @@ type Dense = Pick<
   | 'subtractRow'
   | 'scale'
   | 'clear'
+  | 'place'
   | 'squaredDifference'
   | 'sum'
   | 'innerProduct'
@@ -55,6 +56,10 @@ export function denseKernels({ record }: Recorder): Dense {
 
     clear(out) {
       record(() => void dataOf(out, out.dtype).fill(0));
+    },
+
+    place(out, at, a) {
+      record(() => f32(out).set(f32(a), at));
     },
 
     squaredDifference(difference, rowSums, a, b) {

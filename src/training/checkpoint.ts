@@ -1,0 +1,164 @@
+/**
+ * A checkpoint is a folder that exists completely or not at all:
+ *   cfg.json                  what is needed to use the SAE: architecture, sizes, configuration, input normalisation, origin
+ *   sae_weights.safetensors   parameters
+ *   hierarchy.safetensors     parent and level of every latent (hierarchical architectures)
+ *   trainer.safetensors       Adam's moments and device-side state
+ *   state.json                step, host-side state, identity of the data
+ * The same state always gives the same bytes: no times, no paths.
+ */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { parseInput } from '../core/config.ts';
+import { InputError } from '../core/errors.ts';
+import { makeFolder, outputError, readJsonFile, readTextFile, syncFolder, writeFileAtomic } from '../core/files.ts';
+import { normalizationSchema } from '../activations/normalization.ts';
+import { sizeOf, type Device, type Tensor } from '../engine/device.ts';
+import type { Optimizer } from '../engine/optim.ts';
+import { SafetensorsFile } from '../formats/safetensors.ts';
+import { writeSafetensors } from '../formats/safetensors-writer.ts';
+import type { TrainableSae } from '../sae/architecture.ts';
+
+export const CFG_VERSION = 1;
+
+export const cfgSchema = z.strictObject({
+  format: z.literal('saeforest'),
+  version: z.literal(CFG_VERSION),
+  architecture: z.string(),
+  d: z.number().int().positive(),
+  width: z.number().int().positive(),
+  config: z.record(z.string(), z.unknown()),
+  normalization: normalizationSchema,
+  views: z.array(z.strictObject({ name: z.string(), from: z.number().int(), to: z.number().int() })),
+  /** Batch size and steps of the training: schedules depend on them. */
+  batch: z.number().int().positive(),
+  steps: z.number().int().positive(),
+  seed: z.number().int(),
+  /** Where the activations came from. */
+  source: z.json(),
+});
+export type Cfg = z.output<typeof cfgSchema>;
+
+const stateSchema = z.strictObject({
+  step: z.number().int().min(0),
+  adamSteps: z.number().int().min(0),
+  skippedSteps: z.number().int().min(0),
+  /** Total loss of the first step, against which an explosion is judged. */
+  firstLoss: z.number().nullable(),
+  hostState: z.record(z.string(), z.number()),
+  sourceHash: z.string(),
+});
+export type CheckpointState = z.output<typeof stateSchema>;
+
+const LATEST = 'latest';
+const FOLDER = 'checkpoints';
+
+/** Writes `checkpoints/<step>`, then switches `latest` to it by rename, then removes old ones. */
+export async function saveCheckpoint(
+  run: string,
+  device: Device,
+  sae: TrainableSae,
+  optimizer: Optimizer,
+  cfg: Cfg,
+  state: CheckpointState,
+  keep: number,
+): Promise<void> {
+  const parent = join(run, FOLDER);
+  makeFolder(parent);
+  const name = String(state.step).padStart(7, '0');
+  const folder = join(parent, name);
+  const temporary = join(parent, `.${name}.tmp`);
+  try {
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(temporary);
+    writeFileAtomic(join(temporary, 'cfg.json'), `${JSON.stringify(cfg, null, 2)}\n`);
+    const weights = Object.fromEntries(sae.parameters.map((parameter) => [parameter.name, parameter.tensor]));
+    await writeTensors(join(temporary, 'sae_weights.safetensors'), device, weights);
+    await writeTensors(join(temporary, 'trainer.safetensors'), device, { ...optimizer.state, ...sae.state });
+    if (sae.forest) {
+      const { parent: parents, level } = sae.forest;
+      writeSafetensors(join(temporary, 'hierarchy.safetensors'), {
+        parent: { dtype: 'I32', shape: [sae.width], data: parents },
+        level: { dtype: 'I32', shape: [sae.width], data: Int32Array.from(level) },
+      });
+    }
+    writeFileAtomic(join(temporary, 'state.json'), `${JSON.stringify(state, null, 2)}\n`);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(temporary, folder);
+    syncFolder(parent);
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw outputError(folder, error);
+  }
+  writeFileAtomic(join(run, LATEST), `${FOLDER}/${name}\n`);
+  const steps = readdirSync(parent).filter((entry) => /^\d{7,}$/.test(entry));
+  for (const old of steps.sort().slice(0, -keep)) rmSync(join(parent, old), { recursive: true, force: true });
+}
+
+/** Folder of the latest complete checkpoint of a run, or undefined if there is none yet. */
+export function latestCheckpoint(run: string): string | undefined {
+  if (!existsSync(join(run, LATEST))) return undefined;
+  return join(run, readTextFile(join(run, LATEST), 'pointer to the latest checkpoint').trim());
+}
+
+/** @throws InputError */
+export function readCfg(checkpoint: string): Cfg {
+  const path = join(checkpoint, 'cfg.json');
+  return parseInput(
+    cfgSchema,
+    readJsonFile(path, 'SAE configuration'),
+    path,
+    'is this a folder written by saeforest train?',
+  );
+}
+
+/** @throws InputError */
+export function readState(checkpoint: string): CheckpointState {
+  const path = join(checkpoint, 'state.json');
+  return parseInput(stateSchema, readJsonFile(path, 'training state'), path, 'resume needs a complete checkpoint');
+}
+
+/** Loads the parameters and the host state. */
+export function loadWeights(checkpoint: string, device: Device, sae: TrainableSae): void {
+  const weights = Object.fromEntries(sae.parameters.map((parameter) => [parameter.name, parameter.tensor]));
+  loadTensors(join(checkpoint, 'sae_weights.safetensors'), device, weights);
+  loadTensors(join(checkpoint, 'trainer.safetensors'), device, sae.state);
+  sae.hostState = readState(checkpoint).hostState;
+}
+
+/** Loads what only training needs. */
+export function loadOptimizer(checkpoint: string, device: Device, optimizer: Optimizer): void {
+  loadTensors(join(checkpoint, 'trainer.safetensors'), device, optimizer.state);
+  optimizer.taken = readState(checkpoint).adamSteps;
+}
+
+async function writeTensors(path: string, device: Device, tensors: Record<string, Tensor>): Promise<void> {
+  const host: Record<string, { dtype: 'F32'; shape: number[]; data: Float32Array }> = {};
+  for (const [name, tensor] of Object.entries(tensors)) {
+    host[name] = {
+      dtype: 'F32',
+      shape: [...tensor.shape],
+      data: await device.read(tensor as Tensor & { dtype: 'f32' }),
+    };
+  }
+  writeSafetensors(path, host);
+}
+
+function loadTensors(path: string, device: Device, tensors: Record<string, Tensor>): void {
+  const file = SafetensorsFile.open(path);
+  try {
+    for (const [name, tensor] of Object.entries(tensors)) {
+      const info = file.tensor(name);
+      if (info.shape.join() !== tensor.shape.join()) {
+        throw new InputError(
+          `tensor ${name} has shape [${info.shape.join(', ')}], expected [${tensor.shape.join(', ')}] (${sizeOf(tensor.shape)} numbers)`,
+          { where: path },
+        );
+      }
+      device.write(tensor, file.readFloat32(name));
+    }
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The configuration of one training run: what is the same for all architectures, and the architecture's own keys beside it.
+ * `config.yaml` of a run holds all of it with every default written out, so that it can be run again as it stands.
+ */
+import { z } from 'zod';
+import { parseConfig } from '../core/config.ts';
+import { ConfigError } from '../core/errors.ts';
+import { NORMALIZATIONS } from '../activations/normalization.ts';
+import { toyTreeSchema } from '../activations/toy-tree.ts';
+import type { Architecture } from '../sae/architecture.ts';
+import { architectureNamed } from '../sae/registry.ts';
+
+const common = {
+  arch: z.string().describe('architecture, see `saeforest archs`'),
+  acts: z.string().min(1).describe('folder of harvested activations, or synthetic:toy-tree'),
+  tokens: z
+    .number()
+    .int()
+    .positive()
+    .default(10_000_000)
+    .describe('activations to train on, rounded up to whole batches'),
+  batch: z.number().int().min(1).max(1_048_576).default(2048).describe('activations per step'),
+  seed: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .default(0)
+    .describe('decides initial weights and the order of the data'),
+  normalize: z
+    .enum(['auto', ...NORMALIZATIONS])
+    .default('auto')
+    .describe('of the inputs; auto = as the architecture wants'),
+  heldOut: z.number().positive().max(0.5).default(0.05).describe('share of the documents kept for validation'),
+  logEvery: z.number().int().positive().default(10).describe('steps between lines of metrics.jsonl'),
+  validateEvery: z.number().int().positive().default(500).describe('steps between validations on held-out rows'),
+  validateRows: z.number().int().positive().default(16384).describe('held-out rows per validation'),
+  checkpointEvery: z.number().int().positive().default(500).describe('steps between checkpoints'),
+  keepCheckpoints: z.number().int().positive().default(2).describe('most recent checkpoints that are kept'),
+  maxBadSteps: z
+    .number()
+    .int()
+    .positive()
+    .default(10)
+    .describe('steps in a row without a usable loss after which training stops'),
+  toyTree: z.optional(toyTreeSchema).describe('shape of synthetic:toy-tree'),
+};
+
+const commonSchema = z.strictObject(common);
+
+/** Keys that every run has. */
+export type CommonConfig = z.output<typeof commonSchema>;
+
+export interface RunConfig {
+  architecture: Architecture;
+  common: CommonConfig;
+  /** The architecture's own keys. */
+  sae: Record<string, unknown>;
+}
+
+/**
+ * Checks a flat configuration and fills in the defaults.
+ * @throws ConfigError naming every wrong key with the nearest known one
+ */
+export function resolveConfig(raw: Record<string, unknown>, where: string): RunConfig {
+  if (typeof raw.arch !== 'string')
+    throw new ConfigError('no architecture given', { where, hint: '--arch topk; saeforest archs lists them' });
+  const architecture = architectureNamed(raw.arch);
+  const all = parseConfig(z.strictObject({ ...common, ...architecture.schema.shape }), raw, where);
+  const entries = Object.entries(all);
+  const own = Object.keys(architecture.schema.shape);
+  const config: RunConfig = {
+    architecture,
+    common: Object.fromEntries(entries.filter(([key]) => !own.includes(key))) as CommonConfig,
+    sae: Object.fromEntries(entries.filter(([key]) => own.includes(key))),
+  };
+  const problem = architecture.check?.(config.sae);
+  if (problem) throw new ConfigError(problem, { where });
+  return config;
+}
+
+/** The configuration as one flat object, in the order of the schema. */
+export function flattenConfig({ common: shared, sae }: RunConfig): Record<string, unknown> {
+  return { ...shared, ...sae };
+}
+
+/** Number of steps of a run. */
+export function stepsOf({ tokens, batch }: CommonConfig): number {
+  return Math.ceil(tokens / batch);
+}
+
+/** Keys with their meaning and default, for `--help` and the docs. */
+export function describeKeys(architecture: Architecture): { key: string; default: unknown; meaning: string }[] {
+  return Object.entries({ ...common, ...architecture.schema.shape }).map(([key, schema]) => ({
+    key,
+    default: schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined,
+    meaning: schema.description ?? '',
+  }));
+}

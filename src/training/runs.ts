@@ -1,0 +1,140 @@
+/**
+ * A run folder: `config.yaml` (complete), `metrics.jsonl`, `checkpoints/<step>/`, `latest`, `evals/<suite>.json`, `run.json`.
+ * Opening one gives the trained SAE with the data and the normalisation it was trained on.
+ */
+import { existsSync, openSync, closeSync, readFileSync, ftruncateSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import { ConfigError, InputError } from '../core/errors.ts';
+import { listFolder, outputError, readTextFile, writeFileAtomic } from '../core/files.ts';
+import type { Normalization } from '../activations/normalization.ts';
+import type { ActivationSource } from '../activations/source.ts';
+import type { Device } from '../engine/device.ts';
+import type { TrainableSae } from '../sae/architecture.ts';
+import { latestCheckpoint, loadWeights, readCfg, readState } from './checkpoint.ts';
+import { flattenConfig, resolveConfig, type RunConfig } from './config.ts';
+import { openSource } from './sources.ts';
+
+export const RUN_FILES = { config: 'config.yaml', metrics: 'metrics.jsonl', run: 'run.json', evals: 'evals' } as const;
+
+export type RunState = 'running' | 'done' | 'interrupted' | 'diverged';
+
+/** Whether a folder is a run. */
+export const isRun = (folder: string): boolean => existsSync(join(folder, RUN_FILES.config));
+
+/** @throws InputError, ConfigError */
+export function readConfig(path: string): RunConfig {
+  return resolveConfig(readYaml(path), path);
+}
+
+/** A YAML file that holds a mapping. @throws InputError, ConfigError */
+export function readYaml(path: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = parse(readTextFile(path, 'configuration'));
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new ConfigError(`not valid YAML: ${(error as Error).message.split('\n')[0]}`, { where: path, cause: error });
+  }
+  const mapping = z.record(z.string(), z.unknown()).safeParse(value);
+  if (!mapping.success) throw new ConfigError('expected a mapping of keys to values', { where: path });
+  return mapping.data;
+}
+
+export function writeConfig(folder: string, config: RunConfig): void {
+  writeFileAtomic(join(folder, RUN_FILES.config), stringify(flattenConfig(config)));
+}
+
+/** Keys in which two configurations differ, as `key: was … now …`. */
+export function configDifferences(was: RunConfig, now: RunConfig): string[] {
+  const [a, b] = [flattenConfig(was), flattenConfig(now)];
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  return keys
+    .filter((key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]))
+    .map((key) => `${key}: was ${JSON.stringify(a[key])}, now ${JSON.stringify(b[key])}`);
+}
+
+/** Entries of a folder that would be in the way of a new run. */
+export function foreignEntries(folder: string): string[] {
+  return listFolder(folder).filter((name) => !name.startsWith('.saeforest'));
+}
+
+/** `metrics.jsonl`: one line per logged step; lines after the step a run is resumed from are dropped. */
+export class MetricsLog {
+  readonly #fd: number;
+  readonly #path: string;
+
+  /** @param fromStep lines of this and later steps are removed */
+  constructor(folder: string, fromStep: number) {
+    this.#path = join(folder, RUN_FILES.metrics);
+    try {
+      this.#fd = openSync(this.#path, 'a+');
+      const kept = readFileSync(this.#path, 'utf8')
+        .split('\n')
+        .filter((line) => stepOf(line) < fromStep);
+      ftruncateSync(this.#fd, 0);
+      for (const line of kept) writeSync(this.#fd, `${line}\n`);
+    } catch (error) {
+      throw outputError(this.#path, error);
+    }
+  }
+
+  append(record: Record<string, unknown>): void {
+    try {
+      writeSync(this.#fd, `${JSON.stringify(record)}\n`);
+    } catch (error) {
+      throw outputError(this.#path, error);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Step of a line; Infinity for one that was cut off. */
+function stepOf(line: string): number {
+  try {
+    return Number((JSON.parse(line) as { step?: unknown }).step ?? Infinity);
+  } catch {
+    return Infinity;
+  }
+}
+
+export interface OpenRun {
+  folder: string;
+  checkpoint: string;
+  step: number;
+  config: RunConfig;
+  sae: TrainableSae;
+  normalization: Normalization;
+  /** Opens the activations of the run, or others that are normalised the same way. */
+  source: (acts?: string) => Promise<ActivationSource>;
+}
+
+/**
+ * Loads the SAE of a run's latest checkpoint onto a device.
+ * @throws InputError if the folder is no run or holds no checkpoint
+ */
+export function openRun(folder: string, device: Device): OpenRun {
+  if (!isRun(folder)) {
+    throw new InputError('not a run folder: it holds no config.yaml', {
+      where: folder,
+      hint: 'a folder made by saeforest train --out',
+    });
+  }
+  const config = readConfig(join(folder, RUN_FILES.config));
+  const checkpoint = latestCheckpoint(folder);
+  if (!checkpoint)
+    throw new InputError('the run holds no checkpoint yet', {
+      where: folder,
+      hint: 'saeforest train --resume --out with this folder',
+    });
+  const { d, batch, steps, seed, normalization } = readCfg(checkpoint);
+  const sae = config.architecture.build(config.sae, { device, d, seed, batch, steps });
+  loadWeights(checkpoint, device, sae);
+  const source = (acts = config.common.acts): Promise<ActivationSource> =>
+    openSource({ ...config.common, acts }, normalization);
+  return { folder, checkpoint, step: readState(checkpoint).step, config, sae, normalization, source };
+}

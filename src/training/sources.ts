@@ -1,0 +1,27 @@
+/** Opens the activations that a configuration names. */
+import { unknownName } from '../core/config.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Normalization, NormalizationKind } from '../activations/normalization.ts';
+import { NormalizedSource } from '../activations/normalized-source.ts';
+import { ShardSource } from '../activations/shard-source.ts';
+import type { ActivationSource } from '../activations/source.ts';
+import { ToyTree } from '../activations/toy-tree.ts';
+import type { CommonConfig } from './config.ts';
+
+/** Sources that need no folder. */
+export const BUILT_IN = ['synthetic:toy-tree'] as const;
+
+/** @param normalization a kind to fit, or the constants of a run that is resumed or evaluated */
+export async function openSource(
+  config: CommonConfig,
+  normalization: NormalizationKind | Normalization,
+): Promise<ActivationSource> {
+  const { acts, seed, heldOut } = config;
+  if (acts === 'synthetic:toy-tree') return NormalizedSource.wrap(new ToyTree(seed, config.toyTree), normalization);
+  if (/^synthetic:/.test(acts)) {
+    throw new UsageError(unknownName('built-in source', acts, BUILT_IN), {
+      hint: '--acts takes one of these or a folder made by saeforest harvest',
+    });
+  }
+  return ShardSource.open(acts, { seed, normalization, heldOut: { fraction: heldOut } });
+}

@@ -1,0 +1,189 @@
+/**
+ * Trains one or more SAEs on the same stream of activations. Batch i is a pure function of (seed, i) and all state is in the
+ * checkpoint, so a run that was killed and resumed ends with the same bits as one that was not.
+ */
+import { DivergedError, InterruptedError } from '../core/errors.ts';
+import type { ActivationSource } from '../activations/source.ts';
+import type { Device, Tensor } from '../engine/device.ts';
+import type { Member } from './member.ts';
+import { trainStep, type StepResult } from './step.ts';
+import { Spread, squaredDistance, validate } from './validation.ts';
+
+/** A loss this many times the first one counts as an explosion. */
+const EXPLOSION = 1000;
+
+export interface Progress {
+  step: number;
+  steps: number;
+  tokensPerSecond: number;
+  secondsLeft: number;
+  /** The latest logged numbers of each member. */
+  members: readonly { name: string; metrics: Record<string, unknown> }[];
+}
+
+export interface TrainOptions {
+  device: Device;
+  members: readonly Member[];
+  /** Becomes aborted when the user asks to stop: the running step is finished and saved. */
+  signal: AbortSignal;
+  onProgress: (progress: Progress) => void;
+}
+
+/** Rows of every batch and their number, the same for all members. */
+interface Stream {
+  source: ActivationSource;
+  x: Tensor;
+  host: Float32Array;
+  next: { step: number; ready: Promise<void>; rows: Float32Array } | undefined;
+}
+
+/**
+ * @throws DivergedError after too many bad steps in a row; InterruptedError when `signal` was aborted. In both cases
+ * every member's folder holds a usable checkpoint.
+ */
+export async function train({ device, members, signal, onProgress }: TrainOptions): Promise<void> {
+  const { steps, config } = members[0];
+  const { batch, logEvery, validateEvery, validateRows, checkpointEvery } = config.common;
+  const streams = new Map<ActivationSource, Stream>();
+  for (const { source } of members) {
+    if (streams.has(source)) continue;
+    const rows = (): Float32Array => new Float32Array(batch * source.d);
+    streams.set(source, {
+      source,
+      x: device.persistent('f32', batch, source.d),
+      host: rows(),
+      next: { step: -1, ready: Promise.resolve(), rows: rows() },
+    });
+  }
+  let step = Math.min(...members.map((member) => member.step));
+  const clock = new Clock(step);
+  for (const member of members) if (member.step === 0) await start(device, member, streams.get(member.source)!);
+
+  for (; step < steps; step++) {
+    for (const stream of streams.values()) await load(stream, step, steps);
+    const last = step + 1 === steps;
+    const logged = step % logEvery === 0 || last;
+    for (const member of members) {
+      // After a kill between two saves one member may be ahead: it waits for the others.
+      if (member.step > step) continue;
+      const stream = streams.get(member.source)!;
+      device.beginStep();
+      device.write(stream.x, stream.host);
+      const result = await trainStep(device, member.sae, member.optimizer, stream.x, step);
+      judge(member, result, step);
+      if (logged) await log(device, member, result, stream, batch, clock.rate(step, batch));
+      member.step = step + 1;
+      if (member.badInRow > 0) continue;
+      if ((step + 1) % validateEvery === 0 || last) {
+        member.log({ step, validation: await validate(device, member.sae, member.source, validateRows, batch) });
+      }
+      if ((step + 1) % checkpointEvery === 0 || last) await member.save(device);
+    }
+    if (logged) report(onProgress, members, step + 1, steps, clock, batch);
+    if (signal.aborted && !last) {
+      for (const member of members) if (member.badInRow === 0) await member.save(device);
+      throw new InterruptedError(`stopped after step ${step + 1} of ${steps}; everything is saved`, {
+        hint: 'the same command with --resume goes on',
+      });
+    }
+  }
+}
+
+async function start(device: Device, member: Member, stream: Stream): Promise<void> {
+  await stream.source.batch(0, stream.host);
+  member.sae.start(stream.host);
+  // A run that fails in its first steps still leaves something that loads.
+  await member.save(device);
+}
+
+/** Brings batch `step` to `stream.host` and starts reading the one after it. */
+async function load(stream: Stream, step: number, steps: number): Promise<void> {
+  const ahead = stream.next!;
+  if (ahead.step === step) {
+    await ahead.ready;
+    [stream.host, ahead.rows] = [ahead.rows, stream.host];
+  } else await stream.source.batch(step, stream.host);
+  if (step + 1 >= steps) return;
+  ahead.step = step + 1;
+  ahead.ready = stream.source.batch(step + 1, ahead.rows);
+  // The error is thrown when the batch is asked for, not while nobody listens.
+  ahead.ready.catch(() => undefined);
+}
+
+/** Counts bad steps: not finite (then the step was not taken), or a loss far above where training began. */
+function judge(member: Member, { taken, total, losses, gradientNorm }: StepResult, step: number): void {
+  if (!taken) member.skippedSteps++;
+  else member.firstLoss ??= total;
+  const exploded = taken && member.firstLoss !== null && total > EXPLOSION * member.firstLoss;
+  member.badInRow = taken && !exploded ? 0 : member.badInRow + 1;
+  if (member.badInRow < member.config.common.maxBadSteps) return;
+  const terms = Object.entries(losses).map(([name, value]) => `${name} ${value}`);
+  throw new DivergedError(
+    `${member.name} diverged: ${member.badInRow} steps in a row ${exploded ? `with a loss over ${EXPLOSION} times the first one` : 'without a finite loss and gradient'} (step ${step}: ${terms.join(', ')}, gradient norm ${gradientNorm})`,
+    {
+      where: member.folder,
+      hint: 'a smaller learning rate, or inputs of ordinary scale (normalize: scalar); the last good checkpoint is kept',
+    },
+  );
+}
+
+async function log(
+  device: Device,
+  member: Member,
+  result: StepResult,
+  { host }: Stream,
+  batch: number,
+  tokensPerSecond: number,
+): Promise<void> {
+  const { forward, losses, total, gradientNorm, learningRate } = result;
+  const reconstruction = await device.read(forward.reconstruction as Tensor & { dtype: 'f32' });
+  const values = await device.read(forward.codes.value as Tensor & { dtype: 'f32' });
+  const spread = new Spread(member.sae.d);
+  spread.add(host);
+  member.log({
+    step: member.step,
+    tokens: (member.step + 1) * batch,
+    loss: total,
+    ...Object.fromEntries(Object.entries(losses).map(([name, value]) => [`loss_${name}`, value])),
+    variance_explained: 1 - squaredDistance(host, reconstruction) / spread.total,
+    l0: values.reduce((count, value) => count + (value === 0 ? 0 : 1), 0) / batch,
+    dead_fraction: await member.sae.deadFraction(),
+    gradient_norm: gradientNorm,
+    learning_rate: learningRate,
+    skipped_steps: member.skippedSteps,
+    tokens_per_s: Math.round(tokensPerSecond),
+  });
+}
+
+function report(
+  onProgress: TrainOptions['onProgress'],
+  members: readonly Member[],
+  step: number,
+  steps: number,
+  clock: Clock,
+  batch: number,
+): void {
+  const tokensPerSecond = clock.rate(step, batch);
+  const metrics = members.map((member) => ({ name: member.name, metrics: member.latest }));
+  onProgress({
+    step,
+    steps,
+    tokensPerSecond,
+    secondsLeft: ((steps - step) * batch) / tokensPerSecond,
+    members: metrics,
+  });
+}
+
+/** Speed since this process began to train. */
+class Clock {
+  readonly #from: number;
+  readonly #began = performance.now();
+
+  constructor(step: number) {
+    this.#from = step;
+  }
+
+  rate(step: number, batch: number): number {
+    return ((step - this.#from) * batch * 1000) / Math.max(1, performance.now() - this.#began);
+  }
+}

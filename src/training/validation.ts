@@ -1,0 +1,93 @@
+/** Quick measurements during training, in the space in which the SAE is trained. The evaluation suites are the real ones. */
+import { countFired, addFiringCounts } from '../core/codes.ts';
+import type { ActivationSource } from '../activations/source.ts';
+import { readCodes, type Device, type Tensor } from '../engine/device.ts';
+import { decode } from '../engine/ops/decode.ts';
+import { Tape } from '../engine/tape.ts';
+import type { Sae } from '../sae/architecture.ts';
+
+export interface Validation {
+  /** 1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over the held-out rows. */
+  variance_explained: number;
+  /** Mean number of non-zero latents. */
+  l0: number;
+  /** Share of latents that never fired on these rows. */
+  silent_fraction: number;
+  rows: number;
+}
+
+/** Encodes the first held-out rows in inference mode. */
+export async function validate(
+  device: Device,
+  sae: Sae,
+  source: ActivationSource,
+  rows: number,
+  batch: number,
+): Promise<Validation> {
+  const { d } = sae;
+  const size = Math.min(batch, rows, source.heldOutRows);
+  const host = new Float32Array(size * d);
+  const x = device.persistent('f32', size, d);
+  const dictionary = device.persistent('f32', sae.width, d);
+  device.beginStep();
+  device.kernels.place(dictionary, 0, sae.dictionary(new Tape(device)));
+  await device.flush();
+  const spread = new Spread(d);
+  const fired = new Float64Array(sae.width);
+  let error = 0;
+  let active = 0;
+  // Whole batches only: a shape that changes with the data would cost a second set of buffers.
+  for (let start = 0; start + size <= Math.min(rows, source.heldOutRows); start += size) {
+    await source.heldOut(start, host);
+    device.beginStep();
+    device.write(x, host);
+    const tape = new Tape(device);
+    const codes = sae.encode(tape, x);
+    const reconstruction = decode(tape, codes, dictionary, sae.outputBias);
+    error += squaredDistance(host, await device.read(reconstruction as Tensor & { dtype: 'f32' }));
+    spread.add(host);
+    const hostCodes = await readCodes(device, codes);
+    active += countFired(hostCodes);
+    addFiringCounts(hostCodes, fired);
+  }
+  device.release(x);
+  device.release(dictionary);
+  return {
+    variance_explained: 1 - error / spread.total,
+    l0: active / spread.rows,
+    silent_fraction: fired.filter((count) => count === 0).length / sae.width,
+    rows: spread.rows,
+  };
+}
+
+/** Σ‖x − x̄‖² of rows that come in batches. */
+export class Spread {
+  rows = 0;
+  readonly #sums: Float64Array;
+  #squares = 0;
+
+  constructor(d: number) {
+    this.#sums = new Float64Array(d);
+  }
+
+  add(values: Float32Array): void {
+    const d = this.#sums.length;
+    for (let i = 0, column = 0; i < values.length; i++) {
+      this.#sums[column] += values[i];
+      this.#squares += values[i] * values[i];
+      if (++column === d) column = 0;
+    }
+    this.rows += values.length / d;
+  }
+
+  get total(): number {
+    return this.#squares - this.#sums.reduce((sum, s) => sum + s * s, 0) / this.rows;
+  }
+}
+
+/** ‖a − b‖² over all elements. */
+export function squaredDistance(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
+  return sum;
+}

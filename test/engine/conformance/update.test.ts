@@ -1,0 +1,73 @@
+import { it } from 'vitest';
+import { onEveryDevice } from '../devices.ts';
+import * as oracle from '../oracle.ts';
+import type { Matrix } from '../oracle.ts';
+
+const norm = (row: readonly number[]): number => Math.sqrt(oracle.dot(row, row));
+
+/** Rows of which the first is zero. */
+function drawRows(random: Parameters<typeof oracle.normalMatrix>[0], rows: number, d: number): Matrix {
+  const W = oracle.normalMatrix(random, rows, d);
+  W[0] = W[0].map(() => 0);
+  return W;
+}
+
+onEveryDevice((bench) => {
+  it.each([0, 1e-3])('projectRows and normalizeRows with epsilon %d, over the last of three axes', (epsilon) =>
+    oracle.forShapes(async ({ rows, d, block }, random) => {
+      bench.begin();
+      const W = drawRows(random, rows * block, d);
+      const G = oracle.normalMatrix(random, rows * block, d);
+      const weights = bench.put('f32', W.flat(), rows, block, d);
+      const gradient = bench.put('f32', G.flat(), rows, block, d);
+      bench.kernels.projectRows(gradient, weights, epsilon);
+      bench.kernels.normalizeRows(weights, epsilon);
+      const unit = W.map((row) => row.map((w) => w / Math.max(norm(row) + epsilon, 1e-30)));
+      const projected = G.map((row, r) => row.map((g, i) => g - oracle.dot(row, unit[r]) * unit[r][i]));
+      await bench.expectClose(weights, unit.flat());
+      await bench.expectClose(gradient, projected.flat());
+    }),
+  );
+
+  it('normalizeRowsGradient: gradient through the unit norm', () =>
+    oracle.forShapes(async ({ rows, d }, random) => {
+      bench.begin();
+      const epsilon = 1e-3;
+      const [W, dU] = [drawRows(random, rows, d), oracle.normalMatrix(random, rows, d)];
+      const before = oracle.normalMatrix(random, rows, d);
+      const accumulate = random.below(2) === 1;
+      const out = bench.matrix(before);
+      bench.kernels.normalizeRowsGradient(out, accumulate, bench.matrix(dU), bench.matrix(W), epsilon);
+      const gradient = W.map((row, r) => {
+        const n = norm(row);
+        const along = oracle.dot(row, dU[r]) / (n * (n + epsilon) ** 2);
+        return row.map((w, i) => (n === 0 ? 0 : dU[r][i] / (n + epsilon) - w * along));
+      });
+      await bench.expectClose(out, (accumulate ? oracle.add(gradient, before) : gradient).flat());
+    }));
+
+  it('adam: three steps', () =>
+    oracle.forShapes(async ({ rows, d }, random) => {
+      bench.begin();
+      const p = oracle.normalVector(random, rows * d);
+      const [m, v] = [p.map(() => 0), p.map(() => 0)];
+      const [parameter, first, second] = [bench.vector(p), bench.vector(m), bench.vector(v)];
+      const gradients = [1, 2, 3].map(() => oracle.normalVector(random, rows * d));
+      const tensors = gradients.map((gradient) => bench.vector(gradient));
+      const [beta1, beta2, lr, epsilon, gradientScale, decay] = [0.9, 0.999, 1e-2, 1e-8, 0.5, 0.99];
+      gradients.forEach((gradient, t) => {
+        const [correction1, correction2] = [1 - beta1 ** (t + 1), 1 - beta2 ** (t + 1)];
+        const [stepSize, correction] = [lr / correction1, 1 / Math.sqrt(correction2)];
+        const step = { gradientScale, beta1, beta2, stepSize, correction, epsilon, decay };
+        bench.kernels.adam(parameter, tensors[t], first, second, step);
+        gradient.forEach((g, i) => {
+          m[i] = beta1 * m[i] + (1 - beta1) * gradientScale * g;
+          v[i] = beta2 * v[i] + (1 - beta2) * (gradientScale * g) ** 2;
+          p[i] = decay * p[i] - (lr * (m[i] / correction1)) / (Math.sqrt(v[i] / correction2) + epsilon);
+        });
+      });
+      await bench.expectClose(parameter, p);
+      await bench.expectClose(first, m);
+      await bench.expectClose(second, v);
+    }));
+});
