@@ -1,8 +1,11 @@
 /** Every command, in the order of `--help`. Each file is light: it imports the work only when it runs. */
 import { archs } from './archs.ts';
+import { benchStep } from './bench-step.ts';
 import type { Command } from './command.ts';
+import { doctor } from './doctor.ts';
+import { evalCommand } from './eval.ts';
 import { train } from './train.ts';
 import { harvestCommand } from './harvest.ts';
 import { lmInspect } from './lm-inspect.ts';
 
-export const commands: readonly Command[] = [lmInspect, harvestCommand, train, archs];
+export const commands: readonly Command[] = [lmInspect, harvestCommand, train, evalCommand, archs, benchStep, doctor];

@@ -1,5 +1,10 @@
 /** Learning-rate schedules: the value used for step t = 0, 1, … */
 
+/** Warm-up where the configuration names none: 1000 steps as in both sources, but at most a tenth of a short run. */
+export function defaultWarmup(total: number): number {
+  return Math.min(1000, Math.floor(total / 10));
+}
+
 /**
  * dictionary_learning: factor t/warmup during warm-up (exactly 0 at t = 0), then 1, then linear to 0 at `total` from
  * `decayStart` on (undefined = no decay).

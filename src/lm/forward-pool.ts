@@ -38,11 +38,13 @@ export function shareThreads(threads: number, parameters: number): { workers: nu
 export class ForwardPool {
   readonly #runners: readonly Runner[];
   readonly #waiting: Job[] = [];
+  readonly #stop: Int32Array;
   #jobs = 0;
   #error: Error | undefined;
   #closing = false;
 
-  private constructor(workers: readonly Worker[]) {
+  private constructor(workers: readonly Worker[], stop: Int32Array) {
+    this.#stop = stop;
     this.#runners = workers.map((worker) => ({ worker, sent: new Map<number, Job>() }));
     for (const runner of this.#runners) {
       runner.worker.on('message', (message: ForwardReply) => this.#receive(runner, message));
@@ -55,14 +57,15 @@ export class ForwardPool {
 
   /** @throws InputError if the model cannot be loaded; UsageError's message as InputError if it has no such layer */
   static async start(folder: string, layer: number, share: { workers: number; threads: number }): Promise<ForwardPool> {
-    const setup: ForwardSetup = { folder, layer, threads: share.threads };
+    const stop = new Int32Array(new SharedArrayBuffer(4));
+    const setup: ForwardSetup = { folder, layer, threads: share.threads, stop };
     const workers = Array.from({ length: share.workers }, () => new Worker(SCRIPT, { workerData: setup }));
     try {
       await Promise.all(workers.map(whenReady));
-      return new ForwardPool(workers);
+      return new ForwardPool(workers, stop);
     } catch (error) {
       // Those that did start would keep the process alive.
-      await Promise.all(workers.map((worker) => worker.terminate()));
+      await Promise.all(workers.map(end));
       throw error;
     }
   }
@@ -80,10 +83,11 @@ export class ForwardPool {
     });
   }
 
-  /** Ends the threads; batches that are not done are dropped. */
+  /** Ends the threads as soon as the batches in the runtime are done; those that wait are dropped. */
   async close(): Promise<void> {
     this.#closing = true;
-    await Promise.all(this.#runners.map(({ worker }) => worker.terminate()));
+    Atomics.store(this.#stop, 0, 1);
+    await Promise.all(this.#runners.map(({ worker }) => end(worker)));
   }
 
   #dispatch(): void {
@@ -125,6 +129,15 @@ function whenReady(worker: Worker): Promise<void> {
       message.kind === 'failed' ? reject(errorOf(message.failure)) : resolve(),
     );
     worker.once('error', reject);
+  });
+}
+
+function end(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    worker.once('exit', () => resolve());
+    worker.postMessage(null satisfies ForwardRequest);
+    // Negative once a thread has ended.
+    if (worker.threadId < 0) resolve();
   });
 }
 

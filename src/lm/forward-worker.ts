@@ -10,12 +10,12 @@ export interface ForwardSetup {
   layer: number;
   /** Threads of the runtime in this worker. */
   threads: number;
+  /** One word of shared memory, not 0 once batches need not be run any more. */
+  stop: Int32Array;
 }
 
-export interface ForwardRequest {
-  id: number;
-  batch: TokenBatch;
-}
+/** `null` ends the worker. A thread that is terminated from outside while the runtime works takes the process with it. */
+export type ForwardRequest = { id: number; batch: TokenBatch } | null;
 
 /** An expected failure, as far as it survives the way between threads. */
 export interface ForwardFailure {
@@ -30,7 +30,7 @@ export type ForwardReply =
   | { kind: 'failed'; failure: ForwardFailure };
 
 const port = parentPort as MessagePort;
-const { folder, layer, threads } = workerData as ForwardSetup;
+const { folder, layer, threads, stop } = workerData as ForwardSetup;
 
 function reply(message: ForwardReply): void {
   port.postMessage(message, message.kind === 'done' ? [message.acts.buffer] : []);
@@ -47,8 +47,15 @@ async function attempt(work: () => Promise<void>): Promise<void> {
 }
 
 function serve(prefix: Prefix): void {
-  port.on('message', ({ id, batch }: ForwardRequest) => {
+  port.on('message', (request: ForwardRequest) => {
     void attempt(async () => {
+      if (request === null) {
+        port.close();
+        await prefix.release();
+        return;
+      }
+      if (Atomics.load(stop, 0) !== 0) return;
+      const { id, batch } = request;
       const acts = new Float32Array(batch.n * batch.length * prefix.d);
       await prefix.run(batch, acts);
       reply({ kind: 'done', id, acts });

@@ -24,7 +24,7 @@ import { absoluteSum, squaredError } from '../engine/ops/losses.ts';
 import { orthogonality } from '../engine/ops/orthogonality.ts';
 import { topOfCodes } from '../engine/ops/top-of-codes.ts';
 import type { UpdatePlan } from '../engine/optim.ts';
-import { warmupCosine } from '../engine/schedules.ts';
+import { defaultWarmup, warmupCosine } from '../engine/schedules.ts';
 import type { Tape } from '../engine/tape.ts';
 import { Forest } from '../forest/forest.ts';
 import {
@@ -48,14 +48,16 @@ const schema = z.strictObject({
   ortho: z.number().min(0).default(0.1).describe('λ1'),
   orthoVariant: z.enum(['release', 'paper', 'paper_raw']).default('release').describe('which reading of eq. (3.4)'),
   topWeight: z.number().min(0).default(0.1).describe('β, weight of the reconstruction by the top level alone'),
+  theta: z.number().positive().nullable().default(null).describe('θ of both levels; null = 1/√d as published'),
   lr: z.number().positive().default(5e-4).describe('peak learning rate'),
   lrInitial: z.number().min(0).default(1e-11).describe('learning rate of step 0'),
   warmupSteps: z
     .number()
     .int()
     .min(0)
-    .default(1000)
-    .describe('warm-up of the learning rate, λ1 and λ2, at most a tenth of the run'),
+    .nullable()
+    .default(null)
+    .describe('warm-up of the learning rate, λ1 and λ2; null = 1000, at most a tenth of the run'),
   clip: z.number().positive().default(0.75).describe('largest global norm of the gradient'),
   deadAfter: z
     .number()
@@ -104,7 +106,7 @@ class HSae implements TrainableSae {
     ];
     this.forest = new Forest(Int32Array.from({ length: this.width }, (_, i) => (i < n ? -1 : Math.floor((i - n) / a))));
 
-    const theta = Math.fround(1 / Math.sqrt(d));
+    const theta = Math.fround(config.theta ?? 1 / Math.sqrt(d));
     const top = uniform(n * d, Math.sqrt(6 / d), seed, 'E');
     const down = uniform(n * s * d, 1, seed, 'W_down');
     const atoms = uniform(n * a * s, 1, seed, 'expert_encoder');
@@ -129,7 +131,7 @@ class HSae implements TrainableSae {
       { name: 'expert_decoder', tensor: this.#experts.decoder, unitRows: true },
     ];
     this.#dead = new DeadLatents(device.persistent('f32', n), config.deadAfter);
-    this.#warmup = Math.min(config.warmupSteps, Math.floor(steps / 10));
+    this.#warmup = config.warmupSteps ?? defaultWarmup(steps);
     this.update = {
       stages: [
         { kind: 'project', epsilon: 0 },

@@ -6,7 +6,7 @@
  *   L = ‖x − x̂‖² + α ‖r − ê‖² / ‖r − mean r‖²,    r = x − x̂ detached, ê = reconstruction by the k_aux best dead latents
  *
  * sums over d, means over the batch. Step: project the decoder's gradient, clip 1.0, Adam, renormalise the decoder.
- * Ours: the warm-up is at most a tenth of the run; rows without a positive latent count as 0 in the threshold's mean.
+ * Ours: the default warm-up is at most a tenth of the run; rows without a positive latent count as 0 in the threshold's mean.
  */
 import { z } from 'zod';
 import type { Codes, Tensor } from '../engine/device.ts';
@@ -14,7 +14,7 @@ import { encodeAtLeast, encodeTop, encodeTopAmong, RELU, type Encoder } from '..
 import { decode } from '../engine/ops/decode.ts';
 import { normalizedError, squaredError } from '../engine/ops/losses.ts';
 import type { UpdatePlan } from '../engine/optim.ts';
-import { linearWarmupDecay } from '../engine/schedules.ts';
+import { defaultWarmup, linearWarmupDecay } from '../engine/schedules.ts';
 import type { Tape } from '../engine/tape.ts';
 import {
   defineArchitecture,
@@ -33,7 +33,13 @@ const schema = z.strictObject({
   width: z.number().int().positive().default(16384).describe('number of latents F'),
   k: z.number().int().positive().default(32).describe('active latents per token'),
   lr: z.number().positive().nullable().default(null).describe('peak learning rate; null = 2e-4 / √(width / 2^14)'),
-  warmupSteps: z.number().int().min(0).default(1000).describe('linear warm-up, at most a tenth of the run'),
+  warmupSteps: z
+    .number()
+    .int()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe('linear warm-up; null = 1000, at most a tenth of the run'),
   decayFrom: z
     .number()
     .min(0)
@@ -116,7 +122,7 @@ class TopK implements TrainableSae {
     ];
     this.#dead = new DeadLatents(device.persistent('f32', config.width), config.deadAfter);
     const peak = config.lr ?? 2e-4 / Math.sqrt(config.width / 2 ** 14);
-    const warmup = Math.min(config.warmupSteps, Math.floor(steps / 10));
+    const warmup = config.warmupSteps ?? defaultWarmup(steps);
     const decayStart = config.decayFrom < 1 ? Math.floor(config.decayFrom * steps) : undefined;
     const factor = linearWarmupDecay(steps, warmup, decayStart);
     this.update = {

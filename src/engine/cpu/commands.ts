@@ -58,6 +58,8 @@ export const DENSE = {
   scanAtLeast: { number: 101, signature: 'ppppiiipf' },
   /** indexOut, valueOut, rowPtr: … until their places are known. */
   placeAtLeast: { number: 102, signature: 'ppp' },
+  /** x, W, bias, rows, width, d, cursor: scores that nobody keeps, the floor under every encoder (for benchmarks) */
+  score: { number: 104, signature: 'pppiiip' },
   /** out, a, b, m, n, depth, kind, cursor */
   product: { number: 103, signature: 'pppiiiip' },
 } as const;

@@ -83,6 +83,8 @@ export class DenseWorker {
         return this.#scanAtLeast(a);
       case DENSE.placeAtLeast.number:
         return this.#placeAtLeast(a[0], a[1], a[2]);
+      case DENSE.score.number:
+        return this.#score(a);
       case DENSE.product.number:
         return this.#product(a);
       default:
@@ -117,6 +119,15 @@ export class DenseWorker {
       if (names) for (let i = 0; i < index.length; i++) index[i] = names[index[i]];
       this.#u32(indexOut, rows * top).set(index, row * top);
       this.#f32(valueOut, rows * top).set(this.#private.f32('value', count * top), row * top);
+    }
+  }
+
+  async #score(a: Uint32Array): Promise<void> {
+    const [x, W, bias, rows, n, d, cursor] = a;
+    this.#private.plan({ x: BLOCK_ROWS * d, W: n * d, bias: n, scores: BLOCK_ROWS * n });
+    this.#mirror(W, bias, n, d, undefined);
+    for (let row = this.#next(cursor, BLOCK_ROWS); row < rows; row = this.#next(cursor, BLOCK_ROWS)) {
+      await this.#scores(x, row, Math.min(BLOCK_ROWS, rows - row), n, d, bias !== 0);
     }
   }
 

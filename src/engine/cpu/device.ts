@@ -1,5 +1,4 @@
 /** The CPU device: a queue of commands for worker threads over shared memory. */
-import { SaeforestError } from '../../core/errors.ts';
 import {
   sizeOf,
   type Codes,
@@ -50,7 +49,7 @@ export class CpuDevice implements Device {
 
   static async create(options: CpuOptions = {}): Promise<CpuDevice> {
     const { availableParallelism } = await import('node:os');
-    const native = options.product !== 'wasm' && (await hasOnnxRuntime());
+    const native = options.product !== 'wasm' && (await whyNoOnnxRuntime()) === undefined;
     return new CpuDevice(await WorkerPool.start(options.threads ?? availableParallelism(), native));
   }
 
@@ -258,13 +257,12 @@ const SIGNATURES = Object.fromEntries(KERNEL_NAMES.map((name) => [name, KERNELS[
   string
 >;
 
-/** Whether the native ONNX Runtime loads on this machine. */
-export async function hasOnnxRuntime(): Promise<boolean> {
+/** Why the native ONNX Runtime cannot be used on this machine; undefined if it can. */
+export async function whyNoOnnxRuntime(): Promise<string | undefined> {
   try {
     await import('onnxruntime-node');
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof SaeforestError) throw error;
-    return false;
+    return error instanceof Error ? error.message.split('\n')[0] : String(error);
   }
 }

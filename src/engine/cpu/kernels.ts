@@ -92,6 +92,12 @@ export class CpuKernels implements Kernels {
     device.emitDense('placeAtLeast', own.index, own.value, own.rowPtr);
   }
 
+  /** The dense product of {@link encodeTop} alone, its result dropped. For benchmarks. */
+  score(x: Tensor, W: Tensor): void {
+    const [rows, d] = x.shape;
+    this.#device.emitDense('score', on(x), on(W), null, rows, W.shape[0], d, this.#cursor());
+  }
+
   topOfCodes(top: Codes, position: Tensor, codes: Codes): void {
     const own = CpuCodes.of(top);
     const { threads } = this.#device.info;

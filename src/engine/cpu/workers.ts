@@ -44,7 +44,8 @@ export class WorkerPool {
     const modules = { sharedModule: loadKernels('shared'), denseModule: loadKernels('dense') };
     const workers = Array.from({ length: threads }, (_, thread) => {
       const workerData: WorkerSetup = { memory, ...modules, thread, threads, native };
-      return new Worker(workerScript, { workerData });
+      // Flags of the main script, such as --input-type, are not meant for the workers.
+      return new Worker(workerScript, { workerData, execArgv: [] });
     });
     try {
       const ready = await Promise.all(workers.map(firstMessage));

@@ -39,20 +39,18 @@ onEveryDevice((bench) => {
   it('scores equal latents equally, wherever they stand', () =>
     oracle.forShapes(async ({ rows, width, d }, random) => {
       bench.begin();
-      // 2 · width latents in random places, each twice; k odd, so that a pair is often torn apart.
-      const k = Math.min(2 * width, 2 * random.below(width) + 1);
+      // Latents in random places, all but one of them twice; k odd, so that a pair is often torn apart.
+      const [size, k] = [2 * width + 1, 2 * random.below(width) + 1];
       const half = oracle.normalMatrix(random, width, d);
-      const W: Matrix = [];
-      const first = new Set(oracle.pick(random, 2 * width, width));
-      const [a, b] = [[...half], [...half]];
-      for (let i = 0; i < 2 * width; i++) W.push((first.has(i) ? a : b).pop()!);
+      const latents = [...half, ...half, oracle.normalVector(random, d)];
+      const W = Array.from({ length: size }, () => latents.splice(random.below(latents.length), 1)[0]);
       const x = oracle.normalMatrix(random, rows, d);
-      const codes = bench.device.scratchCodes(rows, 2 * width, k);
+      const codes = bench.device.scratchCodes(rows, size, k);
       bench.kernels.encodeTop(codes, bench.matrix(x), bench.matrix(W), null, FLOOR);
       const index = await bench.read(codes.index, 'u32');
       oracle.scores(x, W, null).forEach((score, r) => {
         if (!isClear(score, k)) return;
-        const expected = oracle.topOf(score, all(2 * width), k, FLOOR).map(({ latent }) => latent);
+        const expected = oracle.topOf(score, all(size), k, FLOOR).map(({ latent }) => latent);
         expect([...index.subarray(r * k, r * k + k)]).toEqual(expected);
       });
     }, 60));

@@ -1,0 +1,138 @@
+/** `saeforest eval`: measures a trained SAE on held-out activations. */
+import { z } from 'zod';
+import { count, defineCommand, index, text } from './command.ts';
+import { table, type Terminal } from './terminal.ts';
+import type { Metrics, SuiteResult } from '../evals/metric.ts';
+
+const schema = z.strictObject({
+  run: text,
+  suite: text.default('core'),
+  model: text.optional(),
+  acts: text.optional(),
+  rows: count.default(100_000),
+  sequences: count.optional(),
+  seed: index.default(0),
+});
+type Options = z.output<typeof schema>;
+
+/** Rows that go through the SAE at once. */
+const BATCH_ROWS = 2048;
+
+export const evalCommand = defineCommand({
+  usage: 'eval <run>',
+  summary: 'Measure a trained SAE on held-out activations; the numbers also go to <run>/evals.',
+  flags: [
+    { flag: '--suite <names>', help: 'what to measure, separated by commas (default core)' },
+    { flag: '--model <folder>', help: 'language model (default: where the harvest found it)' },
+    { flag: '--acts <acts>', help: "activations to measure on (default: the run's); their held-out rows are used" },
+    { flag: '--rows <n>', help: 'held-out activations at most (default 100k)' },
+    { flag: '--sequences <n>', help: 'texts run through the language model (default: some 20k tokens)' },
+    { flag: '--seed <n>', help: 'of the intervals (default 0)' },
+  ],
+  examples: [
+    'saeforest eval runs/topk',
+    'saeforest eval runs/topk --suite core --model models/stories3m --rows 50k --json',
+  ],
+  schema,
+  async run(options, terminal) {
+    const { UsageError } = await import('../core/errors.ts');
+    const { unknownName } = await import('../core/config.ts');
+    const { suites } = await import('../evals/suites.ts');
+    const names = options.suite.split(',');
+    const unknown = names.find((name) => !Object.hasOwn(suites, name));
+    if (unknown !== undefined) {
+      throw new UsageError(unknownName('suite', unknown, Object.keys(suites)), { hint: 'saeforest eval --help' });
+    }
+    const results = await measure(names, options, terminal);
+    const { toJson } = await import('../evals/metric.ts');
+    terminal.result(
+      Object.fromEntries(Object.entries(results).map(([name, result]) => [name, toJson(result)])),
+      Object.entries(results).flatMap(([name, result]) => [...report(result, terminal), '', ...suites[name].notes]),
+    );
+  },
+});
+
+async function measure(
+  names: readonly string[],
+  { run: folder, model, acts: given, rows, sequences, seed }: Options,
+  terminal: Terminal,
+): Promise<Record<string, SuiteResult>> {
+  const { join } = await import('node:path');
+  const { makeFolder, writeFileAtomic } = await import('../core/files.ts');
+  const { CpuDevice } = await import('../engine/cpu/device.ts');
+  const { openHarvestedModel } = await import('../evals/harvested-model.ts');
+  const { toJson } = await import('../evals/metric.ts');
+  const { suites } = await import('../evals/suites.ts');
+  const { openRun, RUN_FILES } = await import('../training/runs.ts');
+  const { openSource } = await import('../training/sources.ts');
+
+  const device = await CpuDevice.create();
+  try {
+    const run = openRun(folder, device);
+    const acts = given ?? run.config.common.acts;
+    const harvested = await openHarvestedModel(acts, model);
+    if (typeof harvested === 'string') terminal.note(`without the language model: ${harvested}`);
+    const source = await openSource({ ...run.config.common, acts }, { kind: 'none' });
+    try {
+      const results: Record<string, SuiteResult> = {};
+      for (const name of names) {
+        const result = await suites[name].measure({
+          device,
+          sae: run.sae,
+          source,
+          normalization: run.normalization,
+          model: harvested,
+          deadByCounters: () => run.sae.deadFraction(),
+          rows,
+          batchRows: BATCH_ROWS,
+          ...(sequences !== undefined && { sequences }),
+          seed,
+          onProgress: (what, done, total) =>
+            terminal.progress(
+              `${name}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} ${what}`,
+              done === total,
+            ),
+        });
+        results[name] = result;
+        makeFolder(join(folder, RUN_FILES.evals));
+        const measured = { step: run.step, acts, data: source.identity, rows, sequences: sequences ?? null, seed };
+        writeFileAtomic(
+          join(folder, RUN_FILES.evals, `${name}.json`),
+          `${JSON.stringify({ [name]: toJson(result), measured }, null, 1)}\n`,
+        );
+      }
+      return results;
+    } finally {
+      await source.close();
+    }
+  } finally {
+    await device.close();
+  }
+}
+
+function report({ metrics, views, skipped }: SuiteResult, { colors }: Terminal): string[] {
+  const lines = metricTable(metrics);
+  for (const [name, ofView] of Object.entries(views))
+    lines.push('', colors.bold(`view ${name}`), ...metricTable(ofView));
+  const reasons = new Set(Object.values(skipped));
+  for (const reason of reasons) {
+    const names = Object.keys(skipped).filter((name) => skipped[name] === reason);
+    lines.push('', `not measured, ${reason}:`, `  ${names.join(', ')}`);
+  }
+  return lines;
+}
+
+function metricTable(metrics: Metrics): string[] {
+  return table([
+    ['', 'value', '95 % interval', 'n', 'unit'],
+    ...Object.entries(metrics).map(([name, { value, low, high, n, unit }]) => [
+      name,
+      number(value),
+      `${number(low)} … ${number(high)}`,
+      n.toLocaleString('en'),
+      unit,
+    ]),
+  ]);
+}
+
+const number = (value: number | null): string => (value === null ? '–' : value.toPrecision(4));

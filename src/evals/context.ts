@@ -1,0 +1,40 @@
+/** What an evaluation suite is given. */
+import type { Normalization } from '../activations/normalization.ts';
+import type { ActivationSource } from '../activations/source.ts';
+import type { Device } from '../engine/device.ts';
+import type { LanguageModel } from '../lm/model.ts';
+import type { Sae } from '../sae/architecture.ts';
+
+/** The language model that the activations come from, and how they were harvested. */
+export interface HarvestedModel {
+  readonly model: LanguageModel;
+  readonly layer: number;
+  /** Token that begins every sequence. */
+  readonly bosId: number | null;
+  /** Tokens whose rows were not stored. */
+  readonly dropped: readonly number[];
+}
+
+/** What is measured, and on what. */
+export interface EvalContext {
+  readonly device: Device;
+  /** On that device. */
+  readonly sae: Sae;
+  /** Raw activations (its own normalisation is `none`). */
+  readonly source: ActivationSource;
+  /** How the SAE wants them. */
+  readonly normalization: Normalization;
+  /** Where there is none: why. */
+  readonly model: HarvestedModel | string;
+  /** Share of dead latents by the trainer's counters. */
+  readonly deadByCounters?: () => Promise<number>;
+  /** Held-out rows at most. */
+  readonly rows: number;
+  /** Rows that go through the SAE at once; no result depends on it. */
+  readonly batchRows: number;
+  /** Sequences that are run through the language model; by default as many as hold some 20 000 tokens. */
+  readonly sequences?: number;
+  /** Of the bootstrap. */
+  readonly seed: number;
+  readonly onProgress: (what: string, done: number, total: number) => void;
+}

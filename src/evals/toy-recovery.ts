@@ -1,0 +1,151 @@
+/** What a trained SAE found of a toy tree: features by the direction of their decoder rows, edges through that matching. */
+import type { Codes } from '../core/codes.ts';
+import { addFiringCounts, countFired } from '../core/codes.ts';
+import type { ActivationSource } from '../activations/source.ts';
+import type { ToyTree } from '../activations/toy-tree.ts';
+import type { Device, Tensor } from '../engine/device.ts';
+import { Tape } from '../engine/tape.ts';
+import { CoActivation, extractForest } from '../forest/extract.ts';
+import { Forest } from '../forest/forest.ts';
+import { drawRecovery } from '../forest/draw.ts';
+import { forestRecovery, type LinkScore } from '../forest/recovery.ts';
+import { absoluteCosines, FiringAgreement, matchLatents } from '../forest/truth.ts';
+import type { Sae } from '../sae/architecture.ts';
+import { Reconstructor } from './reconstructor.ts';
+
+export interface ToyRecovery {
+  /** 1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over the held-out rows, in the SAE's input space. */
+  variance_explained: number;
+  l0: number;
+  /** Share of latents that never fired on the held-out rows. */
+  dead_fraction: number;
+  /** True features with a latent whose decoder row has |cos| ≥ 0.9 (one to one). */
+  features_recovered: number;
+  features: number;
+  /** Mean over features of the F1 of the matched latent's firing against the feature's. */
+  feature_f1: number;
+  /** Parent–child edges of the forest (the model's own, or extracted by coverage) against the true ones. */
+  edges: LinkScore;
+  /** Whether the forest is the model's own. */
+  own_forest: boolean;
+  drawing: string;
+}
+
+/** Latents that contribute in fewer rows than this are left out of the forest … */
+const MIN_FIRINGS = 20;
+/** … where contributing means adding a vector at least this long, as a share of the root mean square norm of the inputs. */
+const MIN_CONTRIBUTION = 0.1;
+
+/** @param source the toy tree, normalised as the SAE wants it */
+export async function recoverToyTree(
+  device: Device,
+  sae: Sae,
+  source: ActivationSource,
+  tree: ToyTree,
+  rows = 20_000,
+): Promise<ToyRecovery> {
+  const { d } = sae;
+  const count = Math.min(rows, source.heldOutRows);
+  const x = new Float32Array(count * d);
+  await source.heldOut(0, x);
+  const on = tree.heldOutTruth(0, count);
+  const reconstructor = await Reconstructor.create(device, sae);
+  const { codes: all, views } = await reconstructor.run(x, [sae.views[0]]);
+  reconstructor.release();
+  const decoder = await device.read(await dictionaryOf(device, sae));
+  const codes = contributing(all, decoder, x, d);
+
+  const pairs = new CoActivation(sae.width);
+  pairs.add(codes);
+  const live = [...pairs.firings].flatMap((firings, latent) => (firings >= MIN_FIRINGS ? [latent] : []));
+  const parents = sae.forest?.parent ?? extractForest(pairs).forest.parent;
+  const forest = restrict(parents, live);
+
+  const rowsOfLive = Float32Array.from(live.flatMap((latent) => [...decoder.subarray(latent * d, (latent + 1) * d)]));
+  const match = matchLatents(absoluteCosines(rowsOfLive, tree.directions, d), live.length, tree.features);
+  const agreement = new FiringAgreement(match.recovers, tree.features);
+  agreement.add(keep(codes, live), on);
+  return {
+    variance_explained: varianceExplained(x, views[0], d),
+    l0: countFired(all) / count,
+    dead_fraction: countFiringLatents(all).filter((firings) => firings === 0).length / sae.width,
+    features_recovered: Math.round(match.recoveredShare * tree.features),
+    features: tree.features,
+    feature_f1: agreement.scores().meanFeatureF1,
+    edges: forestRecovery(tree.truth, forest, match.recovers).edge,
+    own_forest: sae.forest !== undefined,
+    drawing: drawRecovery({
+      truth: tree.truth,
+      recovered: forest,
+      match: match.recovers,
+      name: (feature) => tree.names[feature],
+      latentLabel: (i) => (match.recovers[i] === -1 ? `latent ${live[i]}` : tree.names[match.recovers[i]]),
+      probability: tree.probability,
+    }),
+  };
+}
+
+async function dictionaryOf(device: Device, sae: Sae): Promise<Tensor & { dtype: 'f32' }> {
+  device.beginStep();
+  return sae.dictionary(new Tape(device)) as Tensor & { dtype: 'f32' };
+}
+
+/** The codes with entries that add next to nothing set to 0: an expert's atom is always on, but mostly at a tiny value. */
+function contributing(codes: Codes, decoder: Float32Array, x: Float32Array, d: number): Codes {
+  const rootMeanSquare = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / codes.rows);
+  const length = Float64Array.from({ length: codes.width }, (_, i) =>
+    Math.hypot(...decoder.subarray(i * d, (i + 1) * d)),
+  );
+  const value = codes.value.map((v, e) =>
+    Math.abs(v) * length[codes.index[e]] < MIN_CONTRIBUTION * rootMeanSquare ? 0 : v,
+  );
+  return { ...codes, value };
+}
+
+function countFiringLatents(codes: Codes): Float64Array {
+  const counts = new Float64Array(codes.width);
+  addFiringCounts(codes, counts);
+  return counts;
+}
+
+/** The forest among some latents, renumbered; a child whose parent is left out becomes a root. */
+function restrict(parents: ArrayLike<number>, latents: readonly number[]): Forest {
+  const place = new Map(latents.map((latent, i) => [latent, i]));
+  return new Forest(Int32Array.from(latents, (latent) => place.get(parents[latent]) ?? -1));
+}
+
+/** The same codes with only some latents, renumbered. */
+function keep(codes: Codes, latents: readonly number[]): Codes {
+  const place = new Map(latents.map((latent, i) => [latent, i]));
+  const rowPtr = new Uint32Array(codes.rows + 1);
+  const index: number[] = [];
+  const value: number[] = [];
+  for (let r = 0; r < codes.rows; r++) {
+    for (let e = codes.rowPtr[r]; e < codes.rowPtr[r + 1]; e++) {
+      const latent = place.get(codes.index[e]);
+      if (latent === undefined) continue;
+      index.push(latent);
+      value.push(codes.value[e]);
+    }
+    rowPtr[r + 1] = index.length;
+  }
+  return {
+    rows: codes.rows,
+    width: latents.length,
+    rowPtr,
+    index: Uint32Array.from(index),
+    value: Float32Array.from(value),
+  };
+}
+
+function varianceExplained(x: Float32Array, reconstruction: Float32Array, d: number): number {
+  const mean = new Float64Array(d);
+  x.forEach((value, i) => (mean[i % d] += value / (x.length / d)));
+  let error = 0;
+  let total = 0;
+  x.forEach((value, i) => {
+    error += (value - reconstruction[i]) ** 2;
+    total += (value - mean[i % d]) ** 2;
+  });
+  return 1 - error / total;
+}

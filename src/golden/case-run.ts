@@ -1,0 +1,169 @@
+/** Runs one case of an architecture: the single forward and backward pass, then the step protocol. */
+import { codesToDense } from '../core/codes.ts';
+import { readCodes, sizeOf, type Device, type Tensor } from '../engine/device.ts';
+import { decode } from '../engine/ops/decode.ts';
+import { Optimizer } from '../engine/optim.ts';
+import { Tape } from '../engine/tape.ts';
+import type { TrainableSae } from '../sae/architecture.ts';
+import { trainStep } from '../training/step.ts';
+import type { CaseAdapter, Named, Pass, Variant } from './adapter.ts';
+import type { SaeFixture } from './fixture.ts';
+import type { Report, Tolerance } from './report.ts';
+
+type Floats = Tensor & { dtype: 'f32' };
+
+export async function runCase(
+  device: Device,
+  fixture: SaeFixture,
+  adapter: CaseAdapter,
+  report: Report,
+): Promise<void> {
+  for (const variant of adapter.variants) await runPass(device, fixture, adapter, variant, report);
+  await runSteps(device, fixture, adapter, report);
+  for (const name of fixture.unused) report.skip(name, 'not known to the adapter of this architecture');
+}
+
+async function runPass(
+  device: Device,
+  fixture: SaeFixture,
+  adapter: CaseAdapter,
+  variant: Variant,
+  report: Report,
+): Promise<void> {
+  const sae = build(device, fixture, adapter, variant);
+  const optimizer = new Optimizer(device, sae.parameters, sae.update);
+  const x = device.persistent('f32', adapter.batch, adapter.d);
+  device.write(x, fixture.numbers('x', adapter.batch * adapter.d));
+
+  device.beginStep();
+  const tape = new Tape(device);
+  optimizer.watch(tape);
+  const forward = sae.forward(tape, x, adapter.passStep);
+  tape.backward(Object.values(forward.losses));
+  await compareGradients(device, fixture, adapter, variant.gradients, optimizer.gradients, report);
+  const squares = optimizer.prepare(tape);
+  const projected = variant.gradients.replace('grad', 'grad_projected');
+  await compareGradients(device, fixture, adapter, projected, optimizer.gradients, report);
+
+  let [total, square] = [0, 0];
+  const losses: Record<string, number> = {};
+  for (const [name, { value, weight }] of Object.entries(forward.losses)) {
+    [losses[name]] = await device.read(value);
+    total += weight * losses[name];
+  }
+  for (const part of squares) square += (await device.read(part))[0];
+  forward.commit();
+  await device.flush();
+  const pass: Pass = { device, tape, sae, x, forward, losses, total, gradientNorm: Math.sqrt(square) };
+  const label = variant.name === undefined ? 'losses' : `losses.${variant.name}`;
+  const { losses: stored } = fixture.description;
+  const wanted = variant.name === undefined ? stored : (stored[variant.name] as Record<string, unknown> | undefined);
+  compareNamed(report, label, await adapter.losses(pass), wanted ?? {}, fixture.tolerance('losses'));
+  if (variant !== adapter.variants[0]) return;
+  await compareReconstructions(pass, fixture, report);
+  await adapter.compare(pass, report);
+}
+
+/** Codes and reconstructions: of training, of inference, and as everything after training computes them. */
+async function compareReconstructions(pass: Pass, fixture: SaeFixture, report: Report): Promise<void> {
+  const { device, sae, tape, x, forward } = pass;
+  const tolerance = fixture.tolerance('forward');
+  const dense = async (codes: typeof forward.codes): Promise<Float32Array> =>
+    codesToDense(await readCodes(device, codes));
+  report.compare('code', await dense(forward.codes), fixture.numbers('code'), tolerance);
+  const inference = fixture.has('code_inference') ? 'code_inference' : 'code';
+  report.compare(`${inference}, by encode()`, await dense(sae.encode(tape, x)), fixture.numbers(inference), tolerance);
+  report.compare('x_hat', await device.read(forward.reconstruction as Floats), fixture.numbers('x_hat'), tolerance);
+
+  await device.flush();
+  const dictionary = sae.dictionary(tape);
+  for (const { name, from, to } of sae.views) {
+    const stored = name === 'full' ? 'x_hat' : `x_hat_${name}`;
+    if (!fixture.has(stored)) {
+      report.skip(`view ${name}`, `the fixture has no ${stored}`);
+      continue;
+    }
+    const values = device.scratchLike(forward.codes, 'f32');
+    device.kernels.valuesInRange(values, forward.codes, from, to);
+    const view = decode(tape, forward.codes, dictionary, sae.outputBias, values);
+    report.compare(`${stored}, view ${name}`, await device.read(view as Floats), fixture.numbers(stored), tolerance);
+  }
+}
+
+async function runSteps(device: Device, fixture: SaeFixture, adapter: CaseAdapter, report: Report): Promise<void> {
+  const sae = build(device, fixture, adapter, adapter.variants[0]);
+  const optimizer = new Optimizer(device, sae.parameters, sae.update);
+  const x = device.persistent('f32', adapter.batch, adapter.d);
+  const { step_log: log } = fixture.description;
+  if (!Array.isArray(log))
+    report.skip('step_log', 'of several variants: not known to the adapter of this architecture');
+  for (let step = 0; fixture.has(`batch${step}`); step++) {
+    const batch = fixture.numbers(`batch${step}`, adapter.batch * adapter.d);
+    device.write(x, batch);
+    if (step === 0) sae.start(Float32Array.from(batch));
+    const result = await trainStep(device, sae, optimizer, x, step);
+    const taken = { device, sae, x, step, result };
+    const wanted = Array.isArray(log) ? log[step] : undefined;
+    const named = { step, ...(await adapter.log(taken)) };
+    if (wanted) compareNamed(report, `step_log[${step}]`, named, wanted, fixture.tolerance('losses'));
+    const prefix = `after${step + 1}.`;
+    if (!fixture.names.some((name) => name.startsWith(prefix))) continue;
+    for (const { stored, ours, transposed } of adapter.parameters) {
+      const name = `${prefix}param.${stored}`;
+      const tensor = parameter(sae, ours);
+      const expected = read(fixture, name, transposed, sizeOf(tensor.shape));
+      report.compare(name, await device.read(tensor), expected, fixture.tolerance('after'));
+    }
+    await adapter.compareState(taken, prefix, report);
+  }
+}
+
+/** The model with the parameters of the fixture. */
+function build(device: Device, fixture: SaeFixture, adapter: CaseAdapter, variant: Variant): TrainableSae {
+  const sae = adapter.build(device, variant);
+  for (const { stored, ours, transposed } of adapter.parameters) {
+    const tensor = parameter(sae, ours);
+    device.write(tensor, read(fixture, `param.${stored}`, transposed, sizeOf(tensor.shape)));
+  }
+  return sae;
+}
+
+/** All gradients that the fixture has under this prefix. */
+async function compareGradients(
+  device: Device,
+  fixture: SaeFixture,
+  adapter: CaseAdapter,
+  prefix: string,
+  gradients: Readonly<Record<string, Tensor>>,
+  report: Report,
+): Promise<void> {
+  for (const { stored, ours, transposed } of adapter.parameters) {
+    const name = `${prefix}.${stored}`;
+    if (!fixture.has(name)) continue;
+    const gradient = await device.read(gradients[ours] as Floats);
+    report.compare(name, gradient, read(fixture, name, transposed, gradient.length), fixture.tolerance('grad'));
+  }
+}
+
+function compareNamed(
+  report: Report,
+  label: string,
+  named: Named,
+  stored: Readonly<Record<string, unknown>>,
+  tolerance: Tolerance,
+): void {
+  for (const [key, value] of Object.entries(stored)) {
+    const ours = named[key] ?? 'not known to the adapter of this architecture';
+    if (typeof ours === 'string') report.skip(`${label}.${key}`, ours);
+    else if (typeof value !== 'number') report.skip(`${label}.${key}`, 'not a number in the fixture');
+    else report.compare(`${label}.${key}`, ours, value, tolerance);
+  }
+}
+
+function parameter(sae: TrainableSae, name: string): Floats {
+  return sae.parameters.find((candidate) => candidate.name === name)!.tensor as Floats;
+}
+
+function read(fixture: SaeFixture, name: string, transposed: boolean, size: number): Float32Array | Int32Array {
+  return transposed ? fixture.transposed(name, size) : fixture.numbers(name, size);
+}

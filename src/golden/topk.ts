@@ -1,0 +1,140 @@
+/** Fixtures of dictionary_learning's TopKTrainer. */
+import { z } from 'zod';
+import { codesToDense } from '../core/codes.ts';
+import { parseConfig } from '../core/config.ts';
+import { readCodes, type Device, type Tensor } from '../engine/device.ts';
+import { decode } from '../engine/ops/decode.ts';
+import { Tape } from '../engine/tape.ts';
+import type { TrainableSae } from '../sae/architecture.ts';
+import { topk } from '../sae/topk.ts';
+import type { Adapter, CaseAdapter, Named, Pass, Step, Variant } from './adapter.ts';
+import type { SaeFixture } from './fixture.ts';
+import type { Report } from './report.ts';
+
+const count = z.number().int().min(0);
+const sizesSchema = z.object({ batch: count.min(1), d_in: count.min(1), d_sae: count.min(1), k: count.min(1) });
+const hyperSchema = z.object({
+  steps: count.min(1),
+  lr: z.number().positive().nullable(),
+  auxk_alpha: z.number().min(0),
+  warmup_steps: count,
+  decay_start: count.nullable(),
+  threshold_beta: z.number(),
+  threshold_start_step: count,
+  k_anneal_steps: count.nullable().default(null),
+  dead_feature_threshold: count.min(1),
+  top_k_aux: count.min(1),
+});
+
+const COUNTER = 'num_tokens_since_fired';
+
+class TopKCase implements CaseAdapter {
+  readonly parameters = [
+    { stored: 'encoder.weight', ours: 'W_enc', transposed: false },
+    { stored: 'encoder.bias', ours: 'b_enc', transposed: false },
+    { stored: 'decoder.weight', ours: 'W_dec', transposed: true },
+    { stored: 'b_dec', ours: 'b_dec', transposed: false },
+  ];
+  readonly variants: readonly Variant[] = [{ name: undefined, gradients: 'grad' }];
+  readonly batch: number;
+  readonly d: number;
+  readonly passStep: number;
+  readonly #fixture: SaeFixture;
+  readonly #sizes: z.output<typeof sizesSchema>;
+  readonly #hyper: z.output<typeof hyperSchema>;
+
+  constructor(fixture: SaeFixture) {
+    this.#fixture = fixture;
+    this.#sizes = fixture.parse(sizesSchema, 'sizes');
+    this.#hyper = fixture.parse(hyperSchema, 'hyper');
+    this.batch = this.#sizes.batch;
+    this.d = this.#sizes.d_in;
+    this.passStep = fixture.description.forward_step_index;
+  }
+
+  build(device: Device, _variant: Variant, inference: 'topk' | 'threshold' = 'topk'): TrainableSae {
+    const { steps, decay_start: decayStart, ...hyper } = this.#hyper;
+    const wanted = {
+      width: this.#sizes.d_sae,
+      k: this.#sizes.k,
+      lr: hyper.lr,
+      warmupSteps: hyper.warmup_steps,
+      // A share of the run that is rounded down to this step.
+      decayFrom: decayStart === null ? 1 : Math.min(1, (decayStart + 0.5) / steps),
+      auxAlpha: hyper.auxk_alpha,
+      auxK: hyper.top_k_aux,
+      deadAfter: hyper.dead_feature_threshold,
+      thresholdBeta: hyper.threshold_beta,
+      thresholdFrom: hyper.threshold_start_step,
+      kAnnealSteps: hyper.k_anneal_steps,
+      inference,
+    };
+    const config = parseConfig(topk.schema, wanted, this.#fixture.folder);
+    const sae = topk.build(config, { device, d: this.d, seed: 0, batch: this.batch, steps });
+    const counter = this.#fixture.numbers(`state.${COUNTER}`, sae.width);
+    device.write(sae.state.since_selected, counter);
+    const [threshold] = this.#fixture.numbers('param.threshold', 1);
+    sae.hostState = { threshold, oldest: Math.max(...counter) };
+    return sae;
+  }
+
+  async losses({ device, losses, total, sae }: Pass): Promise<Named> {
+    const dead = await this.#dead(device, sae);
+    return {
+      l2_loss: losses.l2,
+      auxk_loss: losses.aux ?? (dead > 0 ? 'auxk_alpha is 0: not computed' : 0),
+      loss: total,
+      total,
+      dead_features: dead,
+      auxk_loss_unscaled_numerator: 'part of auxk_loss, not kept on its own',
+      min_positive_per_row: 'describes the inputs of the case',
+    };
+  }
+
+  async compare({ device, tape, sae, x }: Pass, report: Report): Promise<void> {
+    const fixture = this.#fixture;
+    const forward = fixture.tolerance('forward');
+    const counter = await device.read(sae.state.since_selected as Tensor & { dtype: 'f32' });
+    const after = `${COUNTER}_after_forward`;
+    report.compare(after, counter, fixture.numbers(after), 'exact');
+
+    const codes = sae.encode(tape, x);
+    const reconstruction = decode(tape, codes, sae.dictionary(tape), sae.outputBias);
+    report.compare('x_hat_inference', await device.read(reconstruction), fixture.numbers('x_hat_inference'), forward);
+
+    const strict = this.build(device, this.variants[0], 'threshold');
+    for (const [i, { tensor }] of sae.parameters.entries())
+      device.write(strict.parameters[i].tensor, await device.read(tensor));
+    const above = await readCodes(device, strict.encode(tape, x));
+    report.compare('code_threshold', codesToDense(above), fixture.numbers('code_threshold'), forward);
+  }
+
+  async compareState({ device, sae }: Step, prefix: string, report: Report): Promise<void> {
+    const fixture = this.#fixture;
+    const counter = await device.read(sae.state.since_selected as Tensor & { dtype: 'f32' });
+    report.compare(`${prefix}${COUNTER}`, counter, fixture.numbers(`${prefix}${COUNTER}`), 'exact');
+    const threshold = `${prefix}param.threshold`;
+    report.compare(threshold, sae.hostState.threshold, fixture.numbers(threshold), fixture.tolerance('after'));
+  }
+
+  async log({ device, sae, x, step, result }: Step): Promise<Named> {
+    const dead = await this.#dead(device, sae);
+    // The k of the next step shows in its codes.
+    const next = sae.forward(new Tape(device), x, step + 1).codes.perRow!;
+    await device.flush();
+    return {
+      learning_rate: result.learningRate,
+      loss: result.total,
+      threshold_after: sae.hostState.threshold,
+      k_after: next,
+      dead_features: dead,
+    };
+  }
+
+  async #dead(device: Device, sae: TrainableSae): Promise<number> {
+    await device.flush();
+    return Math.round((await sae.deadFraction()) * sae.width);
+  }
+}
+
+export const topkAdapter: Adapter = { architecture: topk.name, open: (fixture) => new TopKCase(fixture) };

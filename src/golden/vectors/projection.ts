@@ -1,0 +1,33 @@
+/** Projection of a decoder's gradient and its unit rows. Columns of the fixture are rows here. */
+import { z } from 'zod';
+import type { Device, Tensor } from '../../engine/device.ts';
+import { readJson } from '../fixture.ts';
+import type { Report } from '../report.ts';
+
+const matrix = z.array(z.array(z.number())).min(1);
+const schema = z.object({ W: matrix, grad: matrix, W_unit: matrix, unit: matrix, eps: matrix, raw: matrix });
+
+const TOLERANCE = { abs: 2e-6 };
+
+export async function runProjection(device: Device, path: string, report: Report): Promise<void> {
+  const vectors = readJson(path, schema);
+  const rows = (columns: readonly number[][]): number[] => columns[0].flatMap((_, i) => columns.map((row) => row[i]));
+  const filled = (columns: readonly number[][]): Tensor & { dtype: 'f32' } => {
+    const tensor = device.scratch('f32', columns[0].length, columns.length);
+    device.write(tensor, rows(columns));
+    return tensor as Tensor & { dtype: 'f32' };
+  };
+  device.beginStep();
+  const unit = filled(vectors.W);
+  device.kernels.normalizeRows(unit, 0);
+  report.compare('W_unit', await device.read(unit), rows(vectors.W_unit), TOLERANCE);
+  for (const [name, epsilon] of [
+    ['unit', 0],
+    ['eps', 1e-6],
+  ] as const) {
+    const [gradient, W] = [filled(vectors.grad), filled(vectors.W)];
+    device.kernels.projectRows(gradient, W, epsilon);
+    report.compare(name, await device.read(gradient), rows(vectors[name]), TOLERANCE);
+  }
+  report.skip('raw', 'belongs to an architecture that is not implemented (switch)');
+}

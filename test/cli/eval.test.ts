@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { main } from '../../src/cli/main.ts';
+import type { Metric } from '../../src/evals/metric.ts';
+import { documentLengths, harvest, identity, temporaryFolder } from '../activations/folders.ts';
+
+async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => ((out += String(chunk)), true));
+  vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => ((err += String(chunk)), true));
+  const code = await main(argv);
+  vi.restoreAllMocks();
+  return { code, out, err };
+}
+
+type Report = Record<string, Metric> & {
+  views?: Record<string, Record<string, Metric>>;
+  skipped: Record<string, string>;
+};
+
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder.path, name);
+
+async function train(arch: string, acts: string, ...settings: string[]): Promise<string> {
+  const out = at(`${arch}-${settings.length}`);
+  const sets = settings.flatMap((setting) => ['--set', setting]);
+  const { code, err } = await run('train', '--acts', acts, '--arch', arch, '--out', out, '--tokens', '4k', ...sets);
+  expect(code, err).toBe(0);
+  return out;
+}
+
+afterEach(() => vi.restoreAllMocks());
+afterAll(folder.remove);
+
+describe('eval', () => {
+  let toy: string;
+  beforeAll(async () => {
+    toy = await train('h-sae', 'synthetic:toy-tree', 'width=16', 'k=2', 'batch=500');
+  });
+
+  it('prints one JSON document and stores it in the run', async () => {
+    const { code, out, err } = await run('eval', toy, '--suite', 'core', '--rows', '2k', '--json');
+    expect(code, err).toBe(0);
+    const { core } = JSON.parse(out) as { core: Report };
+    expect(core.variance_explained).toMatchObject({ n: 2000, unit: 'share' });
+    expect(core.variance_explained.definition).toMatch(/^global: 1 − Σ/);
+    expect(core.dead_fraction_counters.value).toBeTypeOf('number');
+    expect(Object.keys(core.views!)).toEqual(['top']);
+    expect(core.skipped.ce_loss_score).toMatch(/not harvested from a language model/);
+    const stored = JSON.parse(readFileSync(join(toy, 'evals', 'core.json'), 'utf8')) as Record<string, unknown>;
+    expect(stored).toMatchObject({ core, measured: { step: 8, acts: 'synthetic:toy-tree', rows: 2000, seed: 0 } });
+    const again = await run('eval', toy, '--rows', '2k', '--json');
+    expect(again.out).toBe(out);
+  });
+
+  it('prints a table', async () => {
+    const { code, out } = await run('eval', toy, '--rows', '500');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^variance_explained_legacy +-?\d.* … .* 500 +share$/m);
+    expect(out).toContain('_legacy = SAEBench');
+    expect(out).toMatch(/^not measured, .*:\n {2}ce_clean, ce_sae/m);
+  });
+
+  it('goes without the model where it is gone, and refuses what is not a model', async () => {
+    const acts = at('acts');
+    harvest(acts, identity(), documentLengths(40));
+    const out = await train('topk', acts, 'width=12', 'k=2', 'batch=100', 'heldOut=0.3');
+    const { code, out: text, err } = await run('eval', out, '--json');
+    expect(code, err).toBe(0);
+    expect(err).toContain('without the language model: the language model is not at models/tiny any more');
+    const { core } = JSON.parse(text) as { core: Report };
+    expect(core.mse.definition).toMatch(/over \d+ held-out documents$/);
+    expect(core.skipped.kl_sae).toContain('--model');
+    const refused = await run('eval', out, '--model', at('nowhere'));
+    expect([refused.code, refused.out]).toEqual([2, '']);
+    expect(refused.err).toContain('the model folder does not exist');
+  });
+
+  it('names what it does not know', async () => {
+    const unknown = await run('eval', toy, '--suite', 'cor');
+    expect([unknown.code, unknown.out]).toEqual([2, '']);
+    expect(unknown.err).toContain('unknown suite "cor"; did you mean "core"?');
+    const none = await run('eval', folder.path);
+    expect(none.code).toBe(2);
+    expect(none.err).toContain('not a run folder');
+  });
+});

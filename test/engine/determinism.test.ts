@@ -1,0 +1,233 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CpuDevice } from '../../src/engine/cpu/device.ts';
+import type { Codes, Tensor } from '../../src/engine/device.ts';
+import type { Kernels } from '../../src/engine/kernels.ts';
+import { Bench } from './devices.ts';
+import { D, FLOOR, K, Lab, ROWS, SHAPE, WIDTH } from './lab.ts';
+
+/** A use of every kernel; the tensors whose bits are compared. */
+const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } = {
+  encodeTop: (_, lab) => partsOf(lab.topped()),
+  encodeTopAmong: (kernels, lab) => {
+    const set = { list: lab.bench.device.scratch('u32', WIDTH), count: lab.bench.device.scratch('u32', 1) };
+    kernels.listAtLeast(set, lab.perLatent, 0);
+    kernels.encodeTopAmong(lab.codes, lab.x, lab.W, null, FLOOR, K, set);
+    return partsOf(lab.codes);
+  },
+  encodeAtLeast: (_, lab) => partsOf(lab.encoded()),
+  topOfCodes: (kernels, lab) => {
+    const position = lab.bench.device.scratch('u32', ROWS * K);
+    kernels.topOfCodes(lab.top, position, lab.encoded());
+    return [...partsOf(lab.top), position];
+  },
+  decode: (kernels, lab) => {
+    const [out, codes] = [lab.out(ROWS, D), lab.encoded()];
+    kernels.decode(out, codes, codes.value, lab.W, lab.row);
+    return [out];
+  },
+  gatheredDots: (_, lab) => [lab.dots(lab.encoded())],
+  indexLatents: (_, lab) => Object.values(lab.indexed(lab.encoded())),
+  latentGradient: (kernels, lab) => {
+    const [out, codes] = [lab.out(WIDTH, D), lab.encoded()];
+    kernels.latentGradient(out, false, codes, lab.indexed(codes), lab.dots(codes), lab.x);
+    return [out];
+  },
+  latentSum: (kernels, lab) => {
+    const [out, codes] = [lab.out(WIDTH), lab.encoded()];
+    kernels.latentSum(out, false, codes, lab.indexed(codes), lab.dots(codes));
+    return [out];
+  },
+  absoluteRowSums: (kernels, lab) => {
+    const out = lab.sums(ROWS);
+    kernels.absoluteRowSums(out, lab.encoded());
+    return [out];
+  },
+  absoluteGradient: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.dots(codes);
+    kernels.absoluteGradient(out, true, codes, 0.3);
+    return [out];
+  },
+  scatterAdd: (kernels, lab) => {
+    const codes = lab.encoded();
+    const [out, position] = [lab.dots(codes), lab.bench.device.scratch('u32', ROWS * K)];
+    kernels.topOfCodes(lab.top, position, codes);
+    kernels.scatterAdd(out, lab.top.value, position);
+    return [out];
+  },
+  valuesInRange: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.bench.device.scratchLike(codes, 'f32');
+    kernels.valuesInRange(out, codes, 100, 701);
+    return [out];
+  },
+  smallestPositive: (kernels, lab) => {
+    const out = lab.sums(ROWS);
+    kernels.smallestPositive(out, lab.encoded());
+    return [out];
+  },
+  countSinceFired: (kernels, lab) => {
+    const codes = lab.topped();
+    kernels.countSinceFired(lab.perLatent, codes, lab.indexed(codes), 3);
+    return [lab.perLatent];
+  },
+  listAtLeast: (kernels, lab) => {
+    const set = { list: lab.bench.put('u32', new Uint32Array(WIDTH)), count: lab.bench.put('u32', [0]) };
+    kernels.listAtLeast(set, lab.perLatent, 0.5);
+    return Object.values(set);
+  },
+  expertsForward: (_, lab) => Object.values(lab.expertsForward(lab.encoded())),
+  expertsBackward: (kernels, lab) => {
+    const codes = lab.encoded();
+    const forward = lab.expertsForward(codes);
+    const dY = lab.bench.device.scratchLike(codes, 'f32', SHAPE.subspace);
+    const [dE, dD] = [1, 2].map(() => lab.out(WIDTH, SHAPE.atoms, SHAPE.subspace));
+    const saved = { ...forward, dC: forward.c };
+    const out = { dY, dE, dD, accumulate: false };
+    kernels.expertsBackward(out, codes, lab.indexed(codes), saved, lab.experts, lab.experts, SHAPE, 0.1);
+    return [dY, dE, dD];
+  },
+  joinExperts: (kernels, lab) => {
+    const codes = lab.topped();
+    const { winner, sub } = lab.expertsForward(codes);
+    const joined = lab.bench.device.scratchCodes(ROWS, WIDTH * (1 + SHAPE.atoms), 2 * K);
+    kernels.joinExperts(joined, codes, winner, sub, SHAPE.atoms);
+    return partsOf(joined);
+  },
+  product: (kernels, lab) => {
+    const [nt, nn, tn] = [lab.out(ROWS, WIDTH), lab.out(ROWS, D), lab.out(WIDTH, D)];
+    kernels.product(nt, lab.x, lab.W, 'nt');
+    kernels.product(nn, nt, lab.W, 'nn');
+    kernels.product(tn, nt, lab.x, 'tn');
+    return [nt, nn, tn];
+  },
+  subtractRow: (kernels, lab) => {
+    kernels.subtractRow(lab.x, lab.x, lab.row);
+    return [lab.x];
+  },
+  scale: (kernels, lab) => {
+    kernels.scale(lab.x, true, lab.x, 0.7);
+    return [lab.x];
+  },
+  clear: (kernels, lab) => {
+    kernels.clear(lab.x);
+    return [lab.x];
+  },
+  place: (kernels, lab) => {
+    kernels.place(lab.W, 1001, lab.x);
+    return [lab.W];
+  },
+  squaredDifference: (kernels, lab) => {
+    const [out, sums, decoded] = [lab.out(ROWS, D), lab.sums(ROWS), lab.out(ROWS, D)];
+    kernels.scale(decoded, false, lab.x, 0.3);
+    kernels.squaredDifference(out, sums, lab.x, decoded);
+    return [out, sums];
+  },
+  sum: (kernels, lab) => {
+    const [sums, total] = [lab.sums(ROWS), lab.sums(1)];
+    kernels.squaredDifference(lab.x, sums, lab.x, null);
+    kernels.sum(total, sums, 0.1);
+    return [total];
+  },
+  innerProduct: (kernels, lab) => {
+    const out = lab.sums(1);
+    kernels.innerProduct(out, lab.W, lab.W);
+    return [out];
+  },
+  maximum: (kernels, lab) => {
+    const out = lab.sums(1);
+    kernels.maximum(out, lab.W);
+    return [out];
+  },
+  divide: (kernels, lab) => {
+    const [a, b] = [lab.bench.put('f64', [2]), lab.bench.put('f64', [3])];
+    kernels.divide(a, a, b);
+    return [a];
+  },
+  rootOfSum: (kernels, lab) => {
+    const a = lab.bench.put('f64', [2]);
+    kernels.rootOfSum(a, [{ term: a, weight: 3 }], 0.7);
+    return [a];
+  },
+  scaleBy: (kernels, lab) => {
+    kernels.scaleBy(lab.W, true, lab.W, 2, lab.bench.put('f64', [3]));
+    return [lab.W];
+  },
+  columnSum: (kernels, lab) => {
+    const out = lab.out(D);
+    kernels.columnSum(out, false, lab.x, lab.perRow, 0.1);
+    return [out];
+  },
+  rowDots: (kernels, lab) => {
+    const out = lab.out(ROWS);
+    kernels.rowDots(out, lab.x, lab.row);
+    return [out];
+  },
+  scaleRows: (kernels, lab) => {
+    kernels.scaleRows(lab.x, true, lab.perRow, lab.row, 0.1);
+    return [lab.x];
+  },
+  projectRows: (kernels, lab) => {
+    const gradient = lab.out(WIDTH, D);
+    kernels.scaleRows(gradient, false, lab.perLatent, lab.row, 1);
+    kernels.projectRows(gradient, lab.W, 1e-8);
+    return [gradient];
+  },
+  normalizeRows: (kernels, lab) => {
+    kernels.normalizeRows(lab.W, 1e-8);
+    return [lab.W];
+  },
+  normalizeRowsGradient: (kernels, lab) => {
+    const [out, gradient] = [lab.out(WIDTH, D), lab.out(WIDTH, D)];
+    kernels.scaleRows(gradient, false, lab.perLatent, lab.row, 1);
+    kernels.normalizeRowsGradient(out, false, gradient, lab.W, 1e-8);
+    return [out];
+  },
+  adam: (kernels, lab) => {
+    const [m, v, gradient] = [1, 2, 3].map(() => lab.out(WIDTH, D));
+    for (const tensor of [m, v]) kernels.clear(tensor);
+    kernels.scaleRows(gradient, false, lab.perLatent, lab.row, 1);
+    const step = {
+      gradientScale: 0.9,
+      beta1: 0.9,
+      beta2: 0.999,
+      stepSize: 0.01,
+      correction: 31,
+      epsilon: 1e-8,
+      decay: 0.99,
+    };
+    kernels.adam(lab.W, gradient, m, v, step);
+    return [lab.W, m, v];
+  },
+};
+
+const partsOf = (codes: Codes): Tensor[] => [codes.rowPtr, codes.index, codes.value];
+
+/** Digest of the bits that a kernel leaves behind. */
+async function digest(bench: Bench, name: keyof Kernels): Promise<string> {
+  bench.begin();
+  const hash = createHash('sha256');
+  for (const tensor of USES[name](bench.kernels, new Lab(bench))) {
+    const { buffer, byteLength } = await bench.device.read(tensor);
+    expect(byteLength).toBeGreaterThan(0);
+    hash.update(new Uint8Array(buffer));
+  }
+  return hash.digest('hex');
+}
+
+describe.each(['auto', 'wasm'] as const)('the bits do not depend on the number of threads (product: %s)', (product) => {
+  const benches = [1, 2, 3, 5].map((threads) => ({ threads, bench: new Bench(0) }));
+  beforeAll(async () => {
+    for (const { threads, bench } of benches) bench.device = await CpuDevice.create({ threads, product });
+  });
+  afterAll(() => Promise.all(benches.map(({ bench }) => bench.device.close())));
+
+  it.each(Object.keys(USES) as (keyof Kernels)[])('%s', async (name) => {
+    const expected = await digest(benches[0].bench, name);
+    for (const { bench } of benches) {
+      expect(await digest(bench, name)).toBe(expected);
+      expect(await digest(bench, name)).toBe(expected);
+    }
+  });
+});

@@ -1,0 +1,90 @@
+/** Inputs of the determinism suite. */
+import { Random } from '../../src/core/random.ts';
+import { sizeOf, type Codes, type LatentIndex, type Tensor } from '../../src/engine/device.ts';
+import type { Bench } from './devices.ts';
+import * as oracle from './oracle.ts';
+
+export const [ROWS, WIDTH, D, K] = [600, 1000, 50, 16];
+export const SHAPE = { atoms: 4, subspace: 5, theta: 0.1, slope: 0.1 };
+export const FLOOR = 0.5;
+
+/** Inputs at a medium size: several blocks of rows, no dimension a multiple of the number of threads. */
+export class Lab {
+  readonly bench: Bench;
+  readonly x: Tensor;
+  readonly W: Tensor;
+  readonly perRow: Tensor;
+  readonly perLatent: Tensor;
+  readonly row: Tensor;
+  readonly experts: Tensor;
+  readonly codes: Codes;
+  readonly top: Codes;
+
+  constructor(bench: Bench) {
+    const random = new Random(11);
+    const floats = (...shape: number[]): Tensor =>
+      bench.put('f32', oracle.normalVector(random, sizeOf(shape)), ...shape);
+    this.bench = bench;
+    this.x = floats(ROWS, D);
+    this.W = floats(WIDTH, D);
+    this.perRow = floats(ROWS);
+    this.perLatent = floats(WIDTH);
+    this.row = floats(D);
+    this.experts = floats(WIDTH, SHAPE.atoms, SHAPE.subspace);
+    this.codes = bench.device.scratchCodes(ROWS, WIDTH);
+    this.top = bench.device.scratchCodes(ROWS, WIDTH, K);
+  }
+
+  out(...shape: number[]): Tensor {
+    return this.bench.device.scratch('f32', ...shape);
+  }
+
+  sums(length: number): Tensor {
+    return this.bench.device.scratch('f64', length);
+  }
+
+  /** Codes of open size: everything above a floor. */
+  encoded(): Codes {
+    this.bench.kernels.encodeAtLeast(this.codes, this.x, this.W, this.perLatent, FLOOR);
+    return this.codes;
+  }
+
+  topped(): Codes {
+    this.bench.kernels.encodeTop(this.top, this.x, this.W, this.perLatent, FLOOR);
+    return this.top;
+  }
+
+  indexed(codes: Codes): LatentIndex {
+    const { device, kernels } = this.bench;
+    const index = {
+      latentPtr: device.scratch('u32', WIDTH + 1),
+      entryOf: device.scratchLike(codes, 'u32'),
+      rowOf: device.scratchLike(codes, 'u32'),
+    };
+    kernels.indexLatents(index, codes);
+    return index;
+  }
+
+  /** Some number for every entry. */
+  dots(codes: Codes): Tensor {
+    const out = this.bench.device.scratchLike(codes, 'f32');
+    this.bench.kernels.gatheredDots(out, false, codes, codes.value, this.W, this.x);
+    return out;
+  }
+
+  expertsForward(codes: Codes): { y: Tensor; c: Tensor; winner: Tensor; sub: Tensor; rowSums: Tensor } {
+    const { device, kernels } = this.bench;
+    const y = device.scratchLike(codes, 'f32', SHAPE.subspace);
+    const projection = device.scratch('f32', WIDTH * SHAPE.subspace, D);
+    for (let i = 0; i < SHAPE.subspace; i++) kernels.place(projection, i * WIDTH * D, this.W);
+    kernels.gatheredDots(y, false, codes, null, projection, this.x, SHAPE.subspace);
+    const out = {
+      c: device.scratchLike(codes, 'f32', SHAPE.subspace),
+      winner: device.scratchLike(codes, 'u32'),
+      sub: device.scratchLike(codes, 'f32'),
+      rowSums: this.sums(ROWS),
+    };
+    kernels.expertsForward(out, codes, y, this.experts, this.experts, SHAPE);
+    return { y, ...out };
+  }
+}

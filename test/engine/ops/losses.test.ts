@@ -1,0 +1,98 @@
+import { expect, it } from 'vitest';
+import { decode } from '../../../src/engine/ops/decode.ts';
+import { encodeTop, RELU } from '../../../src/engine/ops/encode.ts';
+import { absoluteSum, normalizedError, squaredError } from '../../../src/engine/ops/losses.ts';
+import { Tape } from '../../../src/engine/tape.ts';
+import { onEveryDevice } from '../devices.ts';
+import { checkGradients, forShapes, leaf, type Leaf } from './gradients.ts';
+import * as naive from './naive.ts';
+
+/** Σ_b ‖target_b − mean‖² / B */
+function variance({ values, shape: [rows, d] }: Leaf): number {
+  const mean = new Float64Array(d);
+  values.forEach((value, i) => (mean[i % d] += value / rows));
+  return values.reduce((sum, value, i) => sum + (value - mean[i % d]) ** 2, 0) / rows;
+}
+
+onEveryDevice((bench) => {
+  it('squaredError: by a matrix of its own, twice, with weights of which one is 0', () =>
+    forShapes(async ({ rows, d }, random) => {
+      bench.begin();
+      const [a, b, c] = [leaf(random, rows, d), leaf(random, rows, d), leaf(random, rows, d)];
+      const [first, second] = [bench.put('f32', b.values, rows, d), bench.put('f32', c.values, rows, d)];
+      const rowsOf = (l: Leaf): Float64Array[] => Array.from({ length: rows }, (_, r) => naive.row(l.values, r, d));
+      await checkGradients(
+        bench,
+        random,
+        { a },
+        (tape, t) => ({
+          losses: [
+            { value: squaredError(tape, t.a, first), weight: 1.5 },
+            { value: squaredError(tape, t.a, second), weight: 0 },
+            { value: squaredError(tape, t.a, second), weight: -0.25 },
+          ],
+        }),
+        (l) => 1.5 * naive.squaredError(rowsOf(l.a), b) - 0.25 * naive.squaredError(rowsOf(l.a), c),
+      );
+    }));
+
+  it('normalizedError: gradient of the estimate only, the target is data', () =>
+    forShapes(async ({ rows, width, d, k }, random) => {
+      if (rows === 1) return;
+      bench.begin();
+      const [x, W, D] = [leaf(random, rows, d), leaf(random, width, d), leaf(random, width, d)];
+      const input = bench.put('f32', x.values, rows, d);
+      const target = leaf(random, rows, d);
+      const targetTensor = bench.put('f32', target.values, rows, d);
+      const denominator = variance(target);
+      await checkGradients(
+        bench,
+        random,
+        { W, D },
+        (tape, t) => {
+          const codes = encodeTop(tape, input, { W: t.W, bias: null, center: null, floor: RELU }, k);
+          const estimate = decode(tape, codes, t.D, null);
+          return {
+            losses: [
+              { value: normalizedError(tape, estimate, targetTensor), weight: 0.125 },
+              { value: squaredError(tape, estimate, input), weight: 1 },
+            ],
+            selections: [codes],
+          };
+        },
+        (l, [selection]) => {
+          const out = naive.decode(naive.encode(x, l.W, null, null, selection), l.D, null);
+          return (0.125 * naive.squaredError(out, target)) / denominator + naive.squaredError(out, x);
+        },
+      );
+    }));
+
+  it('normalizedError of a target that does not vary is 0 and has no gradient', async () => {
+    bench.begin();
+    const estimate = bench.matrix([[1, 2, 3]]);
+    const gradient = bench.out('f32', 1, 3);
+    const tape = new Tape(bench.device);
+    tape.watch(estimate, gradient);
+    const value = normalizedError(tape, estimate, bench.matrix([[4, 5, 6]]));
+    tape.backward([{ value, weight: 1 }]);
+    expect(await bench.read(value, 'f64')).toEqual(Float64Array.of(0));
+    expect([...(await bench.read(gradient, 'f32'))].map(Math.abs)).toEqual([0, 0, 0]);
+  });
+
+  it('absoluteSum, weight 0: no gradient flows, watched tensors get zeros', () =>
+    forShapes(async ({ rows, width, d, k }, random) => {
+      bench.begin();
+      const [x, W] = [leaf(random, rows, d), leaf(random, width, d)];
+      const input = bench.put('f32', x.values, rows, d);
+      await checkGradients(
+        bench,
+        random,
+        { W, unused: leaf(random, 3, 2) },
+        (tape, t) => {
+          const codes = encodeTop(tape, input, { W: t.W, bias: null, center: null, floor: RELU }, k);
+          return { losses: [{ value: absoluteSum(tape, codes), weight: 0 }] };
+        },
+        () => 0,
+      );
+    }, 5));
+});
