@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { parseConfig } from '../core/config.ts';
 import { hasErrorCode, InputError } from '../core/errors.ts';
 import { listFolder, makeFolder, removeTemporaries, writeFileAtomic } from '../core/files.ts';
-import { decodeFloats, encodeFloats, MAX_BF16, MAX_F16, type StorageDtype } from '../core/floats.ts';
+import { BYTES_PER_ELEMENT, decodeFloats, encodeFloats, MAX_BF16, MAX_F16, type StorageDtype } from '../core/floats.ts';
 import { FolderLock, LOCK_FILE } from '../core/lock.ts';
 import { safetensorsParts, type TensorData } from '../formats/safetensors.ts';
 import {
@@ -40,6 +40,8 @@ export interface ActivationBatch {
   /** Sequences that the rows come from. */
   sequences: number;
 }
+
+const ROWS_AT_ONCE = 256;
 
 const LARGEST = { F16: MAX_F16, BF16: MAX_BF16, F32: Number.MAX_VALUE } as const;
 
@@ -122,9 +124,7 @@ export class ShardWriter {
         this.#lastDoc = batch.doc[row];
       }
       const acts = encodeFloats(dtype, batch.acts.subarray(0, rows * d));
-      const stored = new Float32Array(rows * d);
-      decodeFloats(dtype, acts, 0, stored.length, stored);
-      this.#statistics.add(stored, rows);
+      this.#addToStatistics(acts, rows);
       const column = (values: Int32Array): Int32Array => values.slice(0, rows);
       this.#pending.push({
         acts,
@@ -159,6 +159,17 @@ export class ShardWriter {
     if (!isKept) rmSync(join(this.folder, MANIFEST_FILE), { force: true });
     this.#lock.release();
     if (!isKept && this.#isNew) removeIfEmpty(this.folder);
+  }
+
+  /** Statistics are of the values as stored: decoded again, a few rows at a time, so that no second batch is held. */
+  #addToStatistics(acts: Uint8Array, rows: number): void {
+    const { d, dtype } = this.#manifest.identity;
+    const decoded = new Float32Array(Math.min(rows, ROWS_AT_ONCE) * d);
+    for (let row = 0; row < rows; row += ROWS_AT_ONCE) {
+      const count = Math.min(ROWS_AT_ONCE, rows - row);
+      decodeFloats(dtype, acts, row * d * BYTES_PER_ELEMENT[dtype], count * d, decoded);
+      this.#statistics.add(decoded, count);
+    }
   }
 
   #closeShard(complete: boolean): void {

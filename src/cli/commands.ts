@@ -2,10 +2,20 @@
 import { archs } from './archs.ts';
 import { benchStep } from './bench-step.ts';
 import type { Command } from './command.ts';
+import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { evalCommand } from './eval.ts';
 import { train } from './train.ts';
 import { harvestCommand } from './harvest.ts';
 import { lmInspect } from './lm-inspect.ts';
 
-export const commands: readonly Command[] = [lmInspect, harvestCommand, train, evalCommand, archs, benchStep, doctor];
+export const commands: readonly Command[] = [
+  demo,
+  lmInspect,
+  harvestCommand,
+  train,
+  evalCommand,
+  archs,
+  benchStep,
+  doctor,
+];

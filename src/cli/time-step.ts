@@ -4,9 +4,11 @@ import { parseConfig } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { normalize } from '../activations/normalization.ts';
 import { CpuDevice } from '../engine/cpu/device.ts';
-import { encodeTop, RELU } from '../engine/ops/encode.ts';
+import type { Device, Tensor } from '../engine/device.ts';
+import { encodeTop, RELU, type Encoder } from '../engine/ops/encode.ts';
 import { Optimizer } from '../engine/optim.ts';
 import { Tape } from '../engine/tape.ts';
+import type { TrainableSae } from '../sae/architecture.ts';
 import { architectureNamed } from '../sae/registry.ts';
 import { trainStep } from '../training/step.ts';
 
@@ -22,52 +24,100 @@ export interface StepTiming {
   device: string;
 }
 
-interface Request {
+export interface BenchShape {
   arch: string;
   d: number;
   width: number;
   k: number;
   batch: number;
-  repeat: number;
-  warmup: number;
   threads?: number | undefined;
-  product: 'auto' | 'wasm';
+  product?: 'auto' | 'wasm';
 }
 
 /** Distinct batches, so that no step sees data that are still in a cache from the step before. */
 const BATCHES = 4;
 
-export async function timeStep({ arch, d, width, k, batch, repeat, warmup, threads, product }: Request): Promise<StepTiming> {
-  const architecture = architectureNamed(arch);
-  const config = parseConfig(architecture.schema, { width, k }, 'bench step');
-  const problem = architecture.check?.(config);
-  if (problem) throw new ConfigError(problem, { where: 'bench step' });
-  const device = await CpuDevice.create(threads === undefined ? { product } : { threads, product });
-  try {
-    const sae = architecture.build(config, { device, d, seed: 0, batch, steps: 10 * (warmup + repeat) });
-    const optimizer = new Optimizer(device, sae.parameters, sae.update);
-    const x = device.persistent('f32', batch, d);
+/** A model ready to be timed: one training step, its encoder alone, or the dense product alone. */
+export class StepBench {
+  readonly info: Device['info'];
+  readonly #device: CpuDevice;
+  readonly #sae: TrainableSae;
+  readonly #optimizer: Optimizer;
+  readonly #batches: Float32Array[];
+  readonly #x: Tensor;
+  readonly #encoder: Encoder;
+  readonly #k: number;
+  #steps = 0;
+
+  private constructor(device: CpuDevice, sae: TrainableSae, batches: Float32Array[], k: number) {
+    this.info = device.info;
+    this.#device = device;
+    this.#sae = sae;
+    this.#optimizer = new Optimizer(device, sae.parameters, sae.update);
+    this.#batches = batches;
+    this.#k = k;
+    this.#x = device.persistent('f32', batches[0].length / sae.d, sae.d);
+    // The first parameter of an architecture is its (top) encoder.
+    const W = sae.parameters[0].tensor;
+    this.#encoder = { W, bias: device.persistent('f32', W.shape[0]), center: null, floor: RELU };
+    sae.start(batches[0]);
+  }
+
+  static async create({ arch, d, width, k, batch, threads, product = 'auto' }: BenchShape): Promise<StepBench> {
+    const architecture = architectureNamed(arch);
+    const config = parseConfig(architecture.schema, { width, k }, 'bench step');
+    const problem = architecture.check?.(config);
+    if (problem) throw new ConfigError(problem, { where: 'bench step' });
+    const device = await CpuDevice.create(threads === undefined ? { product } : { threads, product });
+    const sae = architecture.build(config, { device, d, seed: 0, batch, steps: 10_000 });
     const batches = sparseBatches(batch, d, width, k);
     if (architecture.normalization === 'unit') for (const rows of batches) normalize({ kind: 'unit' }, rows, d);
-    sae.start(batches[0]);
-    const encoder = { W: sae.parameters[0].tensor, bias: device.persistent('f32', width), center: null, floor: RELU };
+    return new StepBench(device, sae, batches, k);
+  }
+
+  /** Milliseconds of one training step on the next batch. */
+  step(): Promise<number> {
+    this.#device.beginStep();
+    this.#device.write(this.#x, this.#batches[this.#steps % BATCHES]);
+    return clock(() => trainStep(this.#device, this.#sae, this.#optimizer, this.#x, this.#steps++));
+  }
+
+  /** Milliseconds of product + bias + floor + top-k of the same batch. */
+  encode(): Promise<number> {
+    return clock(() => {
+      this.#device.beginStep();
+      encodeTop(new Tape(this.#device), this.#x, this.#encoder, this.#k);
+      return this.#device.flush();
+    });
+  }
+
+  /** Milliseconds of the float32 product alone, its result dropped where it was computed. */
+  product(): Promise<number> {
+    return clock(() => {
+      this.#device.beginStep();
+      this.#device.kernels.score(this.#x, this.#encoder.W);
+      return this.#device.flush();
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#device.close();
+  }
+}
+
+export async function timeStep({
+  repeat,
+  warmup,
+  ...shape
+}: BenchShape & { repeat: number; warmup: number }): Promise<StepTiming> {
+  const bench = await StepBench.create(shape);
+  try {
+    for (let i = 0; i < warmup; i++) await bench.step();
     const times = { step: [] as number[], encode: [] as number[], product: [] as number[] };
-    for (let i = 0; i < warmup + repeat; i++) {
-      device.beginStep();
-      device.write(x, batches[i % BATCHES]);
-      const step = await clock(() => trainStep(device, sae, optimizer, x, i));
-      if (i < warmup) continue;
-      times.step.push(step);
-      times.encode.push(await clock(async () => {
-        device.beginStep();
-        encodeTop(new Tape(device), x, encoder, k);
-        await device.flush();
-      }));
-      times.product.push(await clock(async () => {
-        device.beginStep();
-        device.kernels.score(x, encoder.W);
-        await device.flush();
-      }));
+    for (let i = 0; i < repeat; i++) {
+      times.step.push(await bench.step());
+      times.encode.push(await bench.encode());
+      times.product.push(await bench.product());
     }
     const [step_ms, encode_ms, product_ms] = [times.step, times.encode, times.product].map(median);
     return {
@@ -75,13 +125,13 @@ export async function timeStep({ arch, d, width, k, batch, repeat, warmup, threa
       encode_ms,
       product_ms,
       ratio: step_ms / encode_ms,
-      tokens_per_s: Math.round((1000 * batch) / step_ms),
+      tokens_per_s: Math.round((1000 * shape.batch) / step_ms),
       peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
-      threads: device.info.threads,
-      device: device.info.product,
+      threads: bench.info.threads,
+      device: bench.info.product,
     };
   } finally {
-    await device.close();
+    await bench.close();
   }
 }
 

@@ -135,7 +135,7 @@ function whenReady(worker: Worker): Promise<void> {
 function end(worker: Worker): Promise<void> {
   return new Promise((resolve) => {
     worker.once('exit', () => resolve());
-    worker.postMessage(null satisfies ForwardRequest);
+    worker.postMessage(null satisfies ForwardRequest, []);
     // Negative once a thread has ended.
     if (worker.threadId < 0) resolve();
   });

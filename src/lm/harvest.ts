@@ -83,6 +83,8 @@ class Harvester {
   readonly #hooks: HarvestHooks;
   readonly #dropped: number | undefined;
   readonly #wanted: number;
+  /** Buffers of windows that were written: fresh memory of this size costs as much as the copying. */
+  readonly #spare: Float32Array[] = [];
   #tokens = 0;
   #positions = 0;
 
@@ -103,7 +105,9 @@ class Harvester {
     const running: { window: Window; batch: Promise<ActivationBatch> }[] = [];
     const write = async (): Promise<void> => {
       const { window, batch } = running.shift()!;
-      writer.append(await this.#unlessInterrupted(batch), { ...window.next });
+      const ready = await this.#unlessInterrupted(batch);
+      writer.append(ready, { ...window.next });
+      this.#spare.push(ready.acts);
       this.#tokens += window.sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
       const { rows } = writer;
       const [tokens, wanted] = [this.#tokens, this.#wanted];
@@ -155,7 +159,14 @@ class Harvester {
       firstRows.push(rows);
       rows += countKept(tokens, this.#dropped);
     }
-    const result = emptyBatch(rows, d, sequences.length);
+    const result: ActivationBatch = {
+      rows,
+      acts: this.#buffer(rows * d),
+      tokens: new Int32Array(rows),
+      pos: new Int32Array(rows),
+      doc: new Int32Array(rows),
+      sequences: sequences.length,
+    };
     await Promise.all(
       planBatches(sequences, BATCH_TOKENS).map(async (members) => {
         const batch = packTokens(
@@ -173,41 +184,36 @@ class Harvester {
     return result;
   }
 
+  /** At least `size` numbers. */
+  #buffer(size: number): Float32Array {
+    const spare = this.#spare.pop();
+    if (spare && spare.length >= size) return spare;
+    const { d, context } = this.#plan.identity;
+    // A window ends with the sequence that fills it.
+    return new Float32Array(Math.max(size, (windowTokens(d) + context) * d));
+  }
+
+  /** @throws InterruptedError as soon as the signal aborts */
   async #unlessInterrupted<T>(work: Promise<T>): Promise<T> {
     const { signal } = this.#hooks;
     if (!signal) return work;
     // A turn of the event loop, for signals that came in while this thread was busy.
     await new Promise(setImmediate);
-    const interrupted = (): InterruptedError => {
-      const { storedRows, folder } = this.#writer;
-      return new InterruptedError(
-        storedRows > 0 ? `interrupted: ${storedRows} rows are stored` : 'interrupted: nothing was stored yet',
-        { where: folder, hint: `run the same command again${storedRows > 0 ? ' to go on from there' : ''}` },
-      );
-    };
-    if (signal.aborted) throw interrupted();
-    let stop = (): void => {};
-    const abort = new Promise<never>((_, reject) => {
-      stop = () => reject(interrupted());
+    if (signal.aborted) throw this.#interrupted();
+    return new Promise((resolve, reject) => {
+      const stop = (): void => reject(this.#interrupted());
       signal.addEventListener('abort', stop, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
     });
-    try {
-      return await Promise.race([work, abort]);
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
   }
-}
 
-function emptyBatch(rows: number, d: number, sequences: number): ActivationBatch {
-  return {
-    rows,
-    acts: new Float32Array(rows * d),
-    tokens: new Int32Array(rows),
-    pos: new Int32Array(rows),
-    doc: new Int32Array(rows),
-    sequences,
-  };
+  #interrupted(): InterruptedError {
+    const { storedRows, folder } = this.#writer;
+    return new InterruptedError(
+      storedRows > 0 ? `interrupted: ${storedRows} rows are stored` : 'interrupted: nothing was stored yet',
+      { where: folder, hint: `run the same command again${storedRows > 0 ? ' to go on from there' : ''}` },
+    );
+  }
 }
 
 /** Copies a sequence's activations [≥ tokens, d], without those of `dropped`, to `row` and after. */
@@ -220,12 +226,18 @@ function storeRows(
   dropped: number | undefined,
 ): void {
   let row = firstRow;
-  for (const [pos, token] of tokens.entries()) {
-    if (token === dropped) continue;
-    into.acts.set(acts.subarray(pos * d, (pos + 1) * d), row * d);
-    into.tokens[row] = token;
-    into.pos[row] = pos;
-    into.doc[row] = doc;
-    row++;
+  for (let pos = 0; pos < tokens.length;) {
+    if (tokens[pos] === dropped) {
+      pos++;
+      continue;
+    }
+    const start = pos;
+    const firstOfRun = row;
+    for (; pos < tokens.length && tokens[pos] !== dropped; pos++, row++) {
+      into.tokens[row] = tokens[pos];
+      into.pos[row] = pos;
+      into.doc[row] = doc;
+    }
+    into.acts.set(acts.subarray(start * d, pos * d), firstOfRun * d);
   }
 }

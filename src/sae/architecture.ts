@@ -33,7 +33,7 @@ export interface Sae {
   readonly forest: Forest | undefined;
   /** Inference codes of x [B, d]. */
   encode(tape: Tape, x: Tensor): Codes;
-  /** Records the computation of the decoder rows [F, d] of all latents, as they stand now. */
+  /** Records the computation of the decoder rows [F, d] of all latents, as they stand now. The queue must be empty. */
   dictionary(tape: Tape): Tensor;
 }
 

@@ -228,6 +228,7 @@ export const hSae = defineArchitecture({
   views: ['full', 'top'],
   normalization: 'unit',
   schema,
-  check: ({ k, width }) => (k > width ? `k: ${k} active latents of width ${width}; k can be at most the width` : undefined),
+  check: ({ k, width }) =>
+    k > width ? `k: ${k} active latents of width ${width}; k can be at most the width` : undefined,
   build: (config, context) => new HSae(config, context),
 });

@@ -6,7 +6,8 @@
  *   L = ‖x − x̂‖² + α ‖r − ê‖² / ‖r − mean r‖²,    r = x − x̂ detached, ê = reconstruction by the k_aux best dead latents
  *
  * sums over d, means over the batch. Step: project the decoder's gradient, clip 1.0, Adam, renormalise the decoder.
- * Ours: the default warm-up is at most a tenth of the run; rows without a positive latent count as 0 in the threshold's mean.
+ * Ours: the default warm-up is at most a tenth of the run; rows without a positive latent count as 0 in the mean that
+ * the threshold follows.
  */
 import { z } from 'zod';
 import type { Codes, Tensor } from '../engine/device.ts';
@@ -228,6 +229,7 @@ export const topk = defineArchitecture({
   views: ['full'],
   normalization: 'scalar',
   schema,
-  check: ({ k, width }) => (k > width ? `k: ${k} active latents of width ${width}; k can be at most the width` : undefined),
+  check: ({ k, width }) =>
+    k > width ? `k: ${k} active latents of width ${width}; k can be at most the width` : undefined,
   build: (config, context) => new TopK(config, context),
 });

@@ -1,7 +1,7 @@
 /** Harvests in processes of their own that are killed or interrupted; needs the built program. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Random } from '../../src/core/random.ts';
@@ -18,14 +18,18 @@ interface Ended {
   err: string;
 }
 
-/** Starts a harvest into `out` and, if asked to, kills it after some ms or interrupts it at its first lines on stderr. */
-async function harvest(
-  model: string,
-  out: string,
-  stop: { killAfter?: number; interrupts?: number } = {},
-): Promise<Ended> {
+interface Stop {
+  /** Kill it so many ms after its start or, with `afterShard`, after its first shard is there. */
+  killAfter?: number;
+  afterShard?: boolean;
+  /** Interrupt it at so many of its first lines on stderr. */
+  interrupts?: number;
+}
+
+/** A harvest of two shards, the first of them complete after two thirds of the time. */
+async function harvest(model: string, out: string, stop: Stop = {}): Promise<Ended> {
   const text = sharedPath('data/tinystories-sample.txt');
-  const argv = [PROGRAM, 'harvest', '--json', '--model', model, '--text', text, '--layer', '0', '--tokens', '100k'];
+  const argv = [PROGRAM, 'harvest', '--json', '--model', model, '--text', text, '--layer', '0', '--tokens', '140k'];
   const child = spawn(process.execPath, [...argv, '--out', out], { stdio: ['ignore', 'pipe', 'pipe'] });
   let interrupts = stop.interrupts ?? 0;
   const ended: Ended = { code: null, signal: null, out: '', err: '' };
@@ -34,11 +38,17 @@ async function harvest(
     ended.err += String(chunk);
     if (interrupts-- > 0) child.kill('SIGINT');
   });
-  const timer = stop.killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), stop.killAfter);
+  const kill = (after: number): void => void setTimeout(() => child.kill('SIGKILL'), after).unref();
+  const { killAfter, afterShard = false } = stop;
+  const watch = setInterval(() => {
+    if (killAfter === undefined || (afterShard && !existsSync(join(out, 'acts-00000.safetensors')))) return;
+    clearInterval(watch);
+    kill(killAfter);
+  }, 5);
   await new Promise((resolve) =>
     child.on('close', (...[code, signal]) => resolve(Object.assign(ended, { code, signal }))),
   );
-  clearTimeout(timer);
+  clearInterval(watch);
   return ended;
 }
 
@@ -68,9 +78,10 @@ describeWithShared('lm/stories260k', 'a harvest from the command line', (model) 
       const out = join(temporaryFolder(), 'acts');
       let ended: Ended;
       do {
-        // The second half of the kills strikes late, where shards are complete.
-        const share = kills < KILLS / 2 ? random.uniform() : 0.5 + 0.5 * random.uniform();
-        ended = await harvest(model, out, { killAfter: share * uninterrupted });
+        // Every other kill strikes when there is something to go on with.
+        const afterShard = kills % 2 === 1;
+        const killAfter = random.uniform() * uninterrupted * (afterShard ? 0.2 : 1);
+        ended = await harvest(model, out, { killAfter, afterShard });
         if (ended.signal === 'SIGKILL') kills++;
       } while (ended.signal === 'SIGKILL' && kills < KILLS);
       if (ended.signal === 'SIGKILL') ended = await harvest(model, out);

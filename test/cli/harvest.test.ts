@@ -80,7 +80,7 @@ describe('harvest', () => {
       code,
       out: printed,
       err,
-    } = await run(...flags({ out, model, text: first }), ...['--text', second, '--json', '--keep-bos', '--seed', '3']);
+    } = await run(...flags({ out, model, text: first }), '--text', second, '--json', '--keep-bos', '--seed', '3');
     expect(code).toBe(0);
     expect(JSON.parse(printed)).toMatchObject({
       out,

@@ -44,10 +44,11 @@ async function gradient(bench: Bench, weights: readonly [error: number, sparsity
   return [...(await bench.read(gradients.W, 'f32')), ...(await bench.read(gradients.D, 'f32'))];
 }
 
-onEveryDevice((bench) => {
-  const expectSame = (actual: readonly number[], expected: readonly number[]): void =>
-    actual.forEach((value, i) => expect(Math.abs(value - expected[i])).toBeLessThan(1e-5));
+function expectSame(actual: readonly number[], expected: readonly number[]): void {
+  actual.forEach((value, i) => expect(Math.abs(value - expected[i])).toBeLessThan(1e-5));
+}
 
+onEveryDevice((bench) => {
   it('the gradient is linear in the weights of the losses', async () => {
     const [error, sparsity] = [await gradient(bench, [[1, 0]]), await gradient(bench, [[0, 1]])];
     expect(error.some((value) => value !== 0)).toBe(true);

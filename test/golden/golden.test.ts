@@ -46,16 +46,12 @@ describe('golden', () => {
   /** Adds to the first element of a tensor in the copy. */
   function shift(tensor: string, by: number): void {
     const path = join(scratch, 'tensors.safetensors');
-    const { begin } = openTensor(path, tensor);
+    const file = SafetensorsFile.open(path);
+    const { begin } = file.tensor(tensor);
+    file.close();
     const bytes = readFileSync(path);
     bytes.writeFloatLE(bytes.readFloatLE(begin) + by, begin);
     writeFileSync(path, bytes);
-  }
-
-  function openTensor(path: string, tensor: string): { begin: number } {
-    const file = SafetensorsFile.open(path);
-    file.close();
-    return file.tensor(tensor);
   }
 
   it.each([

@@ -22,11 +22,20 @@ function tinyModel(files: Record<string, object> = BOS): string {
   return completeFolder(tinyTransformer({ layers: 2, wiring: 'sequential' }).model, files);
 }
 
-/** Documents of 1 … 40 words. */
+/** A model whose embedding of "cat" has `value` in one element. */
+const overflowing = (value: number): string => {
+  const { model } = tinyTransformer({ layers: 2, wiring: 'sequential' });
+  const { rawData } = model.graph!.initializer[0];
+  new DataView(rawData.buffer, rawData.byteOffset).setFloat32(4 * 4 * 8, value, true);
+  return completeFolder(model, BOS);
+};
+
+/** 1 … 40 words. */
+const document = (i: number): string =>
+  Array.from({ length: 1 + ((17 * i) % 40) }, (_, j) => WORDS[(i * j) % 4]).join(' ');
+
 function tinyText(documents = 50): string {
   const path = join(temporaryFolder(), 'text.txt');
-  const document = (i: number): string =>
-    Array.from({ length: 1 + ((17 * i) % 40) }, (_, j) => WORDS[(i * j) % 4]).join(' ');
   writeFileSync(path, Array.from({ length: documents }, (_, i) => document(i)).join('\n---\n'));
   return path;
 }
@@ -100,6 +109,10 @@ function expectSameRows(actual: Rows, expected: Rows): void {
   expect(worst).toBeLessThan(1e-5);
 }
 
+/** Every file of a folder. */
+const bytes = (folder: string): Record<string, string> =>
+  Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'base64')]));
+
 async function failure(work: Promise<unknown>): Promise<SaeforestError> {
   const error = await work.then(
     () => undefined,
@@ -145,13 +158,6 @@ describe('a harvest', () => {
   });
 
   it('leaves nothing behind when it fails or is interrupted before the first shard', async () => {
-    const overflowing = (value: number): string => {
-      const { model } = tinyTransformer({ layers: 2, wiring: 'sequential' });
-      // The embedding of "cat".
-      const { rawData } = model.graph!.initializer[0];
-      new DataView(rawData.buffer, rawData.byteOffset).setFloat32(4 * 4 * 8, value, true);
-      return completeFolder(model, BOS);
-    };
     const outside = temporaryFolder();
     const out = join(outside, 'acts');
     expect((await failure(harvest(tiny({ model: overflowing(1e6), out, dtype: 'F16' })))).render()).toMatch(
@@ -225,8 +231,6 @@ describeWithShared('lm/stories260k', 'a harvest of a real model', (model) => {
     out: join(temporaryFolder(), 'acts'),
     ...changes,
   });
-  const bytes = (folder: string): Record<string, string> =>
-    Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'base64')]));
 
   it('has the same bytes with any number of threads, and after interruptions', async () => {
     const whole = real({ threads: 2 });

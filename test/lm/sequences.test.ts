@@ -17,11 +17,12 @@ import { modelFolder, temporaryFolder, TOKENIZER } from './folder.ts';
 const BOS = 0;
 const WORDS = ['the', 'dog', 'cat', 'sees'];
 
-/** Document i holds 1 + (7 i mod 23) words. */
+/** 1 + (7 i mod 23) words. */
+const document = (i: number): string =>
+  Array.from({ length: 1 + ((7 * i) % 23) }, (_, j) => WORDS[(i + j) % 4]).join(' ');
+
 async function openCorpus(documents: number): Promise<TextCorpus> {
   const path = join(temporaryFolder(), 'text.txt');
-  const document = (i: number): string =>
-    Array.from({ length: 1 + ((7 * i) % 23) }, (_, j) => WORDS[(i + j) % 4]).join(' ');
   writeFileSync(path, Array.from({ length: documents }, (_, i) => document(i)).join('\n<|endoftext|>\n'));
   return TextCorpus.open([path]);
 }

@@ -22,6 +22,16 @@ const [D, WIDTH, K, ROWS] = [16, 40, 4, 32];
 const config = (over: Record<string, unknown> = {}): Record<string, unknown> => ({ width: WIDTH, k: K, ...over });
 const batchOf = (seed: number) => (step: number) => clustered(new Random(seed, step), ROWS, D);
 
+/** A permutation of the latents. */
+const to = (i: number): number => (7 * i + 3) % WIDTH;
+
+/** All parameters of a fresh model. */
+async function start(seed: number): Promise<Float32Array[]> {
+  const device = new ReferenceDevice();
+  const sae = build(device, topk, config(), { seed });
+  return Promise.all(sae.parameters.map(({ tensor }) => floats(device, tensor)));
+}
+
 onDevices((device) => {
   it('training on clustered data lowers the loss', async () => {
     const sae = build(device(), topk, config({ lr: 0.01 }));
@@ -66,8 +76,6 @@ onDevices((device) => {
 
   it('permuting the latents permutes codes and gradients, and nothing else', async () => {
     const [one, two] = [build(device(), topk, config()), build(device(), topk, config())];
-    // Latent i of the first model is latent (7 i + 3) mod F of the second.
-    const to = (i: number): number => (7 * i + 3) % WIDTH;
     for (const name of ['W_enc', 'W_dec', 'b_enc']) {
       const values = await floats(device(), parameter(one, name));
       const size = values.length / WIDTH;
@@ -176,12 +184,6 @@ onDevices((device) => {
 });
 
 describe('initialisation', () => {
-  const start = async (seed: number): Promise<Float32Array[]> => {
-    const device = new ReferenceDevice();
-    const sae = build(device, topk, config(), { seed });
-    return Promise.all(sae.parameters.map(({ tensor }) => floats(device, tensor)));
-  };
-
   it('is a function of the seed: unit decoder, tied encoder, biases 0', async () => {
     const [W_enc, b_enc, W_dec, b_dec] = await start(3);
     expect(await start(3)).toEqual([W_enc, b_enc, W_dec, b_dec]);

@@ -11,7 +11,6 @@ const TOLERANCE = { abs: 2e-6 };
 
 export async function runProjection(device: Device, path: string, report: Report): Promise<void> {
   const vectors = readJson(path, schema);
-  const rows = (columns: readonly number[][]): number[] => columns[0].flatMap((_, i) => columns.map((row) => row[i]));
   const filled = (columns: readonly number[][]): Tensor & { dtype: 'f32' } => {
     const tensor = device.scratch('f32', columns[0].length, columns.length);
     device.write(tensor, rows(columns));
@@ -30,4 +29,9 @@ export async function runProjection(device: Device, path: string, report: Report
     report.compare(name, await device.read(gradient), rows(vectors[name]), TOLERANCE);
   }
   report.skip('raw', 'belongs to an architecture that is not implemented (switch)');
+}
+
+/** The columns of a matrix, one after the other. */
+function rows(matrix: readonly number[][]): number[] {
+  return matrix[0].flatMap((_, i) => matrix.map((row) => row[i]));
 }
