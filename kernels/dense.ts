@@ -5,8 +5,21 @@
 import { keyOf, kthLargest } from './select';
 import { lanes } from './vector';
 
-/** Keys of the scores ≥ threshold in `row` [n], written to `keys` in ascending order of position; returns their number. */
-function collect(row: usize, n: i32, threshold: f32, keys: usize): i32 {
+/**
+ * Scores come in tiles of `tile` latents (the last one may be narrower), each [rows, its width].
+ * Keys of the scores ≥ threshold of row r, in ascending order of latents; returns their number.
+ */
+function collect(scores: usize, r: i32, rows: i32, n: i32, tile: i32, threshold: f32, keys: usize): i32 {
+  let found = 0;
+  for (let from = 0; from < n; from += tile) {
+    const width = min(tile, n - from);
+    const row = scores + ((<usize>from * <usize>rows + <usize>r * <usize>width) << 2);
+    found += collectTile(row, width, threshold, <u32>from, keys + (<usize>found << 3));
+  }
+  return found;
+}
+
+function collectTile(row: usize, n: i32, threshold: f32, first: u32, keys: usize): i32 {
   const t = f32x4.splat(threshold);
   let found = 0,
     i = 0;
@@ -21,12 +34,12 @@ function collect(row: usize, n: i32, threshold: f32, keys: usize): i32 {
     while (mask) {
       const at = i + ctz(mask);
       mask &= mask - 1;
-      store<u64>(keys + (<usize>(found++) << 3), keyOf(load<f32>(row + (<usize>at << 2)), <u32>at));
+      store<u64>(keys + (<usize>(found++) << 3), keyOf(load<f32>(row + (<usize>at << 2)), first + <u32>at));
     }
   }
   for (; i < n; i++) {
     const v = load<f32>(row + (<usize>i << 2));
-    if (v >= threshold) store<u64>(keys + (<usize>(found++) << 3), keyOf(v, <u32>i));
+    if (v >= threshold) store<u64>(keys + (<usize>(found++) << 3), keyOf(v, first + <u32>i));
   }
   return found;
 }
@@ -34,26 +47,25 @@ function collect(row: usize, n: i32, threshold: f32, keys: usize): i32 {
 /**
  * The k largest scores ≥ floor of each row (ties: lowest latent), in ascending order of latents; rows with fewer are
  * filled up with value 0 from latent 0 upwards.
- * scores [rows, n]; outIndex, outValue [rows, k]; scratch 16·n bytes
+ * scores in tiles (see collect); outIndex, outValue [rows, k]; scratch 16·n bytes
  */
-export function selectTop(scores: usize, rows: i32, n: i32, k: i32, floor: f32, outIndex: usize, outValue: usize, scratch: usize): void {
+export function selectTop(scores: usize, rows: i32, n: i32, tile: i32, k: i32, floor: f32, outIndex: usize, outValue: usize, scratch: usize): void {
   const ordered = scratch + (<usize>n << 3);
   let guess: f32 = floor;
   for (let r = 0; r < rows; r++) {
-    const row = scores + ((<usize>r * <usize>n) << 2);
     // Rows resemble each other: start a little below the last row's k-th value, go down only if that was too high.
     let threshold = max(guess, floor);
-    let found = collect(row, n, threshold, ordered);
+    let found = collect(scores, r, rows, n, tile, threshold, ordered);
     while (found < k && threshold > floor) {
-      threshold *= 0.5;
+      threshold *= 0.8;
       if (threshold < 0.05 * guess || threshold < floor) threshold = floor;
-      found = collect(row, n, threshold, ordered);
+      found = collect(scores, r, rows, n, tile, threshold, ordered);
     }
     let least: u64 = 0;
     if (found > k) {
       memory.copy(scratch, ordered, <usize>found << 3);
       least = kthLargest(scratch, found, k);
-      guess = <f32>0.88 * reinterpret<f32>(<u32>(least >>> 32));
+      guess = <f32>0.9 * reinterpret<f32>(<u32>(least >>> 32));
       // Halving does not bring an infinite threshold down (weights that have diverged).
       if (guess == <f32>Infinity) guess = floor;
     } else guess = found == k ? <f32>0.75 * guess : floor;
@@ -81,32 +93,41 @@ export function selectTop(scores: usize, rows: i32, n: i32, k: i32, floor: f32, 
 }
 
 /** All scores ≥ floor, row after row, in ascending order of latents. outCount [rows]; returns the number of entries. */
-export function selectAtLeast(scores: usize, rows: i32, n: i32, floor: f32, outCount: usize, outIndex: usize, outValue: usize): i32 {
-  const t = f32x4.splat(floor);
+export function selectAtLeast(scores: usize, rows: i32, n: i32, tile: i32, floor: f32, outCount: usize, outIndex: usize, outValue: usize): i32 {
   let total = 0;
   for (let r = 0; r < rows; r++) {
-    const row = scores + ((<usize>r * <usize>n) << 2);
     const before = total;
-    let i = 0;
-    for (; i + 4 <= n; i += 4) {
-      let mask = i32x4.bitmask(f32x4.ge(v128.load(row + (<usize>i << 2)), t));
-      while (mask) {
-        const at = i + ctz(mask);
-        mask &= mask - 1;
-        store<u32>(outIndex + (<usize>total << 2), <u32>at);
-        store<f32>(outValue + (<usize>total << 2), load<f32>(row + (<usize>at << 2)));
-        total++;
-      }
-    }
-    for (; i < n; i++) {
-      const v = load<f32>(row + (<usize>i << 2));
-      if (v >= floor) {
-        store<u32>(outIndex + (<usize>total << 2), <u32>i);
-        store<f32>(outValue + (<usize>total << 2), v);
-        total++;
-      }
+    for (let from = 0; from < n; from += tile) {
+      const width = min(tile, n - from);
+      const row = scores + ((<usize>from * <usize>rows + <usize>r * <usize>width) << 2);
+      total += entriesAtLeast(row, width, floor, <u32>from, outIndex + (<usize>total << 2), outValue + (<usize>total << 2));
     }
     store<u32>(outCount + (<usize>r << 2), <u32>(total - before));
+  }
+  return total;
+}
+
+function entriesAtLeast(row: usize, n: i32, floor: f32, first: u32, outIndex: usize, outValue: usize): i32 {
+  const t = f32x4.splat(floor);
+  let total = 0,
+    i = 0;
+  for (; i + 4 <= n; i += 4) {
+    let mask = i32x4.bitmask(f32x4.ge(v128.load(row + (<usize>i << 2)), t));
+    while (mask) {
+      const at = i + ctz(mask);
+      mask &= mask - 1;
+      store<u32>(outIndex + (<usize>total << 2), first + <u32>at);
+      store<f32>(outValue + (<usize>total << 2), load<f32>(row + (<usize>at << 2)));
+      total++;
+    }
+  }
+  for (; i < n; i++) {
+    const v = load<f32>(row + (<usize>i << 2));
+    if (v >= floor) {
+      store<u32>(outIndex + (<usize>total << 2), first + <u32>i);
+      store<f32>(outValue + (<usize>total << 2), v);
+      total++;
+    }
   }
   return total;
 }

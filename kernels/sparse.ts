@@ -209,6 +209,63 @@ export function latentGradient(args: usize, thread: i32, threads: i32): void {
   }
 }
 
+/**
+ * (dValue, accumulateValue, dW, accumulateW, latentPtr, entryOf, rowOf, value, W, dOut, width, cols):
+ * both gradients of a reconstruction in one pass over dOut, latent by latent:
+ * dValue_e (+)= W_i · dOut_row where value_e ≠ 0, dW_i (+)= Σ_e value_e · dOut_row
+ */
+export function decodeGradients(args: usize, thread: i32, threads: i32): void {
+  const dValue = argP(args, 0),
+    accumulateValue = argI(args, 1),
+    dW = argP(args, 2),
+    accumulateW = argI(args, 3),
+    latentPtr = argP(args, 4),
+    entryOf = argP(args, 5),
+    rowOf = argP(args, 6),
+    value = argP(args, 7),
+    weights = argP(args, 8),
+    dOut = argP(args, 9),
+    width = argI(args, 10),
+    cols = argI(args, 11);
+  const bytes = <usize>cols << 2;
+  const end = latentShare(latentPtr, width, thread + 1, threads);
+  for (let i = latentShare(latentPtr, width, thread, threads); i < end; i++) {
+    const row = dW + <usize>i * bytes,
+      w = weights + <usize>i * bytes;
+    if (!accumulateW) memory.fill(row, 0, bytes);
+    let s = load<u32>(latentPtr + (<usize>i << 2));
+    const to = load<u32>(latentPtr + (<usize>i << 2), 4);
+    for (; s + 4 <= to; s += 4) {
+      const e = entryOf + (<usize>s << 2),
+        r = rowOf + (<usize>s << 2);
+      const g0 = dOut + <usize>load<u32>(r) * bytes,
+        g1 = dOut + <usize>load<u32>(r, 4) * bytes,
+        g2 = dOut + <usize>load<u32>(r, 8) * bytes,
+        g3 = dOut + <usize>load<u32>(r, 12) * bytes;
+      const v0 = valueGradient(dValue, accumulateValue, value, load<u32>(e), w, g0, cols),
+        v1 = valueGradient(dValue, accumulateValue, value, load<u32>(e, 4), w, g1, cols),
+        v2 = valueGradient(dValue, accumulateValue, value, load<u32>(e, 8), w, g2, cols),
+        v3 = valueGradient(dValue, accumulateValue, value, load<u32>(e, 12), w, g3, cols);
+      axpy4(row, v0, g0, v1, g1, v2, g2, v3, g3, cols);
+    }
+    for (; s < to; s++) {
+      const g = dOut + <usize>load<u32>(rowOf + (<usize>s << 2)) * bytes;
+      axpy(row, valueGradient(dValue, accumulateValue, value, load<u32>(entryOf + (<usize>s << 2)), w, g, cols), g, cols);
+    }
+  }
+}
+
+/** Writes the gradient of entry e and returns its value. */
+// @ts-ignore: decorator
+@inline
+function valueGradient(dValue: usize, accumulate: i32, value: usize, e: u32, w: usize, g: usize, cols: i32): f32 {
+  const o = <usize>e << 2;
+  const v = load<f32>(value + o);
+  const d: f32 = v != 0 ? dot(w, g, cols) : 0;
+  store<f32>(dValue + o, accumulate ? load<f32>(dValue + o) + d : d);
+  return v;
+}
+
 /** (out, accumulate, latentPtr, entryOf, coefficient, width): out_i (+)= Σ_{e of latent i} coefficient_e */
 export function latentSum(args: usize, thread: i32, threads: i32): void {
   const out = argP(args, 0),

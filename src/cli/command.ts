@@ -48,7 +48,12 @@ export const count = z.union([z.number(), z.string()]).transform((value, context
 });
 
 /** A path or name; the flag parser hands over digits as numbers. */
-export const text = z.union([z.string(), z.number()]).transform(String).pipe(z.string().min(1, 'expected a value'));
+export const text = z
+  .union([z.string(), z.number()], {
+    error: ({ input }) => (input === undefined ? 'is required' : Array.isArray(input) ? 'given twice' : 'expected a value'),
+  })
+  .transform(String)
+  .pipe(z.string().min(1, 'expected a value'));
 
 /** A flag that may be repeated. */
 export const list = z.union([z.array(text), text.transform((one) => [one])]);
@@ -58,7 +63,7 @@ export const index = z.number().int().min(0);
 
 /**
  * `--set a.b=c` assignments as a nested object; values are read as YAML scalars.
- * @throws UsageError for an assignment without `=`
+ * @throws UsageError for an assignment without `=`, or with a value that cannot be read
  */
 export function parseAssignments(
   assignments: readonly string[],
@@ -78,7 +83,14 @@ export function parseAssignments(
           ? (next as Record<string, unknown>)
           : (Object.create(null) as Record<string, unknown>);
     }
-    here[keys[keys.length - 1]] = parseScalar(assignment.slice(at + 1));
+    try {
+      here[keys[keys.length - 1]] = parseScalar(assignment.slice(at + 1));
+    } catch (error) {
+      throw new UsageError(`--set ${assignment}: ${(error as Error).message.split('\n')[0]}`, {
+        hint: 'values are YAML: 32, 1e-3, true, null, text',
+        cause: error,
+      });
+    }
   }
   return root;
 }

@@ -20,6 +20,12 @@ export interface AdamStep {
   decay: number;
 }
 
+/** Where a gradient goes and whether it is added to what is there. */
+export interface GradientTarget {
+  tensor: Tensor;
+  accumulate: boolean;
+}
+
 /** Sizes and constants of the two-level experts of H-SAE. */
 export interface ExpertShape {
   /** Atoms per expert. */
@@ -78,6 +84,11 @@ export interface Kernels {
     source: Tensor,
     block?: number,
   ): void;
+  /**
+   * Both gradients of {@link decode} (block 1) in one pass over dOut [rows, d]:
+   * dValue_e (+)= W_i · dOut_row where value_e ≠ 0, else 0; dW_i (+)= Σ_e value_e · dOut_row.
+   */
+  decodeGradients(dValue: GradientTarget, dW: GradientTarget, codes: Codes, index: LatentIndex, values: Tensor, W: Tensor, dOut: Tensor): void;
   /** out_i (+)= Σ_{entries e of latent i} coefficient_e */
   latentSum(out: Tensor, accumulate: boolean, codes: Codes, index: LatentIndex, coefficient: Tensor): void;
   /** rowSums_r = Σ |value| */

@@ -3,19 +3,14 @@
  * leaves behind what has to be done on the way back. Gradients exist only for watched tensors and what is computed from them.
  */
 import type { Codes, Device, LatentIndex, Tensor } from './device.ts';
+import type { GradientTarget } from './kernels.ts';
 
 /** A float64 number on the device, such as one term of the loss. */
 export type Scalar = Tensor & { readonly dtype: 'f64' };
 
-/** Where a gradient goes: `accumulate` says whether something is already there. */
-export interface GradientSlot {
-  tensor: Tensor;
-  accumulate: boolean;
-}
-
 export class Tape {
   readonly device: Device;
-  readonly #gradients = new Map<Tensor, GradientSlot>();
+  readonly #gradients = new Map<Tensor, GradientTarget>();
   readonly #tracked = new Set<Tensor>();
   readonly #seeds = new Map<Scalar, number>();
   readonly #backward: (() => void)[] = [];
@@ -72,7 +67,7 @@ export class Tape {
   slotFor(
     tensor: Tensor | null,
     make: () => Tensor = () => this.device.scratch('f32', ...tensor!.shape),
-  ): GradientSlot | undefined {
+  ): GradientTarget | undefined {
     if (tensor === null || !this.#tracked.has(tensor)) return undefined;
     let slot = this.#gradients.get(tensor);
     if (!slot) this.#gradients.set(tensor, (slot = { tensor: make(), accumulate: false }));
@@ -82,7 +77,7 @@ export class Tape {
   }
 
   /** The place of the gradient by the values of codes. */
-  slotForValues(codes: Codes): GradientSlot | undefined {
+  slotForValues(codes: Codes): GradientTarget | undefined {
     return this.slotFor(codes.value, () => this.device.scratchLike(codes, 'f32'));
   }
 

@@ -1,5 +1,5 @@
 /**
- * A checkpoint is a folder that exists completely or not at all:
+ * A checkpoint is a folder that exists completely or not at all, and never holds a number that is not finite:
  *   cfg.json                  what is needed to use the SAE: architecture, sizes, configuration, input normalisation, origin
  *   sae_weights.safetensors   parameters
  *   hierarchy.safetensors     parent and level of every latent (hierarchical architectures)
@@ -7,12 +7,20 @@
  *   state.json                step, host-side state, identity of the data
  * The same state always gives the same bytes: no times, no paths.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { parseInput } from '../core/config.ts';
-import { InputError } from '../core/errors.ts';
-import { makeFolder, outputError, readJsonFile, readTextFile, syncFolder, writeFileAtomic } from '../core/files.ts';
+import { DivergedError, InputError, OutputError } from '../core/errors.ts';
+import {
+  listFolder,
+  makeFolder,
+  outputError,
+  readJsonFile,
+  readTextFile,
+  syncFolder,
+  writeFileAtomic,
+} from '../core/files.ts';
 import { normalizationSchema } from '../activations/normalization.ts';
 import { sizeOf, type Device, type Tensor } from '../engine/device.ts';
 import type { Optimizer } from '../engine/optim.ts';
@@ -44,7 +52,7 @@ const stateSchema = z.strictObject({
   step: z.number().int().min(0),
   adamSteps: z.number().int().min(0),
   skippedSteps: z.number().int().min(0),
-  /** Total loss of the first step, against which an explosion is judged. */
+  /** Total loss of the first step (or mean ‖x‖² of its batch if that is more), against which an explosion is judged. */
   firstLoss: z.number().nullable(),
   hostState: z.record(z.string(), z.number()),
   sourceHash: z.string(),
@@ -54,7 +62,13 @@ export type CheckpointState = z.output<typeof stateSchema>;
 const LATEST = 'latest';
 const FOLDER = 'checkpoints';
 
-/** Writes `checkpoints/<step>`, then switches `latest` to it by rename, then removes old ones. */
+const UNFINISHED = /^\.\d+\.tmp$/;
+const FINISHED = /^\d{7,}$/;
+
+/**
+ * Writes `checkpoints/<step>`, then switches `latest` to it by rename, then removes old ones.
+ * @throws DivergedError if a tensor is not finite, OutputError when it cannot be written; the checkpoints before are kept
+ */
 export async function saveCheckpoint(
   run: string,
   device: Device,
@@ -68,7 +82,9 @@ export async function saveCheckpoint(
   makeFolder(parent);
   const name = String(state.step).padStart(7, '0');
   const folder = join(parent, name);
-  const temporary = join(parent, `.${name}.tmp`);
+  // The same step has the same bytes, and what `latest` names must not be gone for a moment.
+  if (latestCheckpoint(run) === folder) return;
+  const temporary = hiddenName(folder);
   try {
     rmSync(temporary, { recursive: true, force: true });
     mkdirSync(temporary);
@@ -84,17 +100,51 @@ export async function saveCheckpoint(
       });
     }
     writeFileAtomic(join(temporary, 'state.json'), `${JSON.stringify(state, null, 2)}\n`);
-    rmSync(folder, { recursive: true, force: true });
     renameSync(temporary, folder);
     syncFolder(parent);
+    writeFileAtomic(join(run, LATEST), `${FOLDER}/${name}\n`);
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
-    throw outputError(folder, error);
+    const reported = outputError(folder, error);
+    if (!(reported instanceof OutputError)) throw reported;
+    throw new OutputError(reported.message, {
+      where: folder,
+      hint: 'the checkpoint before is kept: make room, then the same command with --resume goes on from there',
+      cause: error,
+    });
   }
-  writeFileAtomic(join(run, LATEST), `${FOLDER}/${name}\n`);
-  const steps = readdirSync(parent).filter((entry) => /^\d{7,}$/.test(entry));
-  for (const old of steps.sort().slice(0, -keep)) rmSync(join(parent, old), { recursive: true, force: true });
+  const steps = finishedSteps(parent);
+  for (const old of steps.slice(0, -keep)) discard(join(parent, old));
 }
+
+/** Removes what a killed process left behind: unfinished checkpoints, and finished ones that `latest` does not name yet. */
+export function removeUnfinished(run: string): void {
+  const parent = join(run, FOLDER);
+  for (const entry of listFolder(parent)) {
+    if (UNFINISHED.test(entry)) rmSync(join(parent, entry), { recursive: true, force: true });
+  }
+  const latest = latestCheckpoint(run);
+  const step = latest === undefined ? -1 : Number(basename(latest));
+  for (const entry of finishedSteps(parent)) if (Number(entry) > step) discard(join(parent, entry));
+}
+
+/** Names of complete checkpoints, oldest first. */
+function finishedSteps(parent: string): string[] {
+  return listFolder(parent)
+    .filter((entry) => FINISHED.test(entry))
+    .sort((a, b) => Number(a) - Number(b));
+}
+
+/** Hides a checkpoint before its files go one by one. */
+function discard(folder: string): void {
+  const hidden = hiddenName(folder);
+  rmSync(hidden, { recursive: true, force: true });
+  renameSync(folder, hidden);
+  rmSync(hidden, { recursive: true, force: true });
+}
+
+/** Where a checkpoint is while it is written or removed. */
+const hiddenName = (folder: string): string => join(folder, '..', `.${basename(folder)}.tmp`);
 
 /** Folder of the latest complete checkpoint of a run, or undefined if there is none yet. */
 export function latestCheckpoint(run: string): string | undefined {
@@ -136,11 +186,13 @@ export function loadOptimizer(checkpoint: string, device: Device, optimizer: Opt
 async function writeTensors(path: string, device: Device, tensors: Record<string, Tensor>): Promise<void> {
   const host: Record<string, { dtype: 'F32'; shape: number[]; data: Float32Array }> = {};
   for (const [name, tensor] of Object.entries(tensors)) {
-    host[name] = {
-      dtype: 'F32',
-      shape: [...tensor.shape],
-      data: await device.read(tensor as Tensor & { dtype: 'f32' }),
-    };
+    const data = await device.read(tensor as Tensor & { dtype: 'f32' });
+    if (!data.every(Number.isFinite)) {
+      throw new DivergedError(`training diverged: ${name} holds values that are not finite`, {
+        hint: 'a smaller learning rate, or inputs of ordinary scale (normalize: scalar); the last good checkpoint is kept',
+      });
+    }
+    host[name] = { dtype: 'F32', shape: [...tensor.shape], data };
   }
   writeSafetensors(path, host);
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { FolderLock } from '../core/lock.ts';
 import { removeTemporaries, writeFileAtomic } from '../core/files.ts';
-import { InputError } from '../core/errors.ts';
+import { ConfigError, InputError } from '../core/errors.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { Device } from '../engine/device.ts';
 import { Optimizer } from '../engine/optim.ts';
@@ -12,12 +12,14 @@ import {
   latestCheckpoint,
   loadOptimizer,
   loadWeights,
+  readCfg,
   readState,
+  removeUnfinished,
   saveCheckpoint,
   type Cfg,
 } from './checkpoint.ts';
 import { stepsOf, type RunConfig } from './config.ts';
-import { MetricsLog, RUN_FILES, writeConfig, type RunState } from './runs.ts';
+import { keyDifferences, MetricsLog, RUN_FILES, writeConfig, type RunState } from './runs.ts';
 
 export interface RunFacts {
   version: string;
@@ -38,8 +40,6 @@ export class Member {
   skippedSteps = 0;
   firstLoss: number | null = null;
   badInRow = 0;
-  /** Last line of metrics.jsonl of each kind. */
-  latest: Record<string, unknown> = {};
   readonly #lock: FolderLock;
   readonly #facts: RunFacts;
   #log: MetricsLog | undefined;
@@ -47,7 +47,8 @@ export class Member {
 
   /**
    * Creates the run in an existing, empty folder, or goes on with the one that is there.
-   * @throws InputError when the checkpoint was made with other data; OutputError when another process holds the folder
+   * @throws InputError when the checkpoint was made with other data, ConfigError when with another configuration;
+   * OutputError when another process holds the folder
    */
   constructor(folder: string, config: RunConfig, source: ActivationSource, device: Device, facts: RunFacts) {
     const { architecture, common, sae } = config;
@@ -60,6 +61,7 @@ export class Member {
     this.#lock = FolderLock.acquire(folder);
     try {
       removeTemporaries(folder);
+      removeUnfinished(folder);
       this.sae = architecture.build(sae, {
         device,
         d: source.d,
@@ -88,6 +90,14 @@ export class Member {
         hint: `resume with the same data: ${this.config.common.acts} as it was, or start a new run`,
       });
     }
+    const { architecture, config, batch, steps, seed } = readCfg(checkpoint);
+    const differences = keyDifferences({ architecture, ...config, batch, steps, seed }, this.#decisive);
+    if (differences.length > 0) {
+      throw new ConfigError(`the checkpoint was trained with another configuration: ${differences.join('; ')}`, {
+        where: join(this.folder, RUN_FILES.config),
+        hint: 'restore this file as training wrote it, or start a new run in another folder',
+      });
+    }
     loadWeights(checkpoint, device, this.sae);
     loadOptimizer(checkpoint, device, this.optimizer);
     this.step = state.step;
@@ -95,12 +105,24 @@ export class Member {
     this.firstLoss = state.firstLoss;
   }
 
-  log(record: Record<string, unknown>): void {
-    this.#log?.append(record);
-    this.latest = { ...this.latest, ...record };
+  /** What the checkpoint repeats of the configuration. */
+  get #decisive(): Record<string, unknown> {
+    const { architecture, common, sae } = this.config;
+    return { architecture: architecture.name, ...sae, batch: common.batch, steps: this.steps, seed: common.seed };
   }
 
+  log(record: Record<string, unknown>): void {
+    this.#log?.append(record);
+  }
+
+  /** The last numbers of metrics.jsonl. */
+  get latest(): Readonly<Record<string, unknown>> {
+    return this.#log?.latest ?? {};
+  }
+
+  /** @throws DivergedError, OutputError; the checkpoint before is kept */
   async save(device: Device): Promise<void> {
+    this.#log?.sync();
     const { sae, source, config } = this;
     const cfg: Cfg = {
       format: 'saeforest',

@@ -2,12 +2,12 @@
  * A run folder: `config.yaml` (complete), `metrics.jsonl`, `checkpoints/<step>/`, `latest`, `evals/<suite>.json`, `run.json`.
  * Opening one gives the trained SAE with the data and the normalisation it was trained on.
  */
-import { existsSync, openSync, closeSync, readFileSync, ftruncateSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { ConfigError, InputError } from '../core/errors.ts';
-import { listFolder, outputError, readTextFile, writeFileAtomic } from '../core/files.ts';
+import { listFolder, outputError, readTextFile, writeFileAtomic, writeFully } from '../core/files.ts';
 import type { Normalization } from '../activations/normalization.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { Device } from '../engine/device.ts';
@@ -48,11 +48,15 @@ export function writeConfig(folder: string, config: RunConfig): void {
 
 /** Keys in which two configurations differ, as `key: was … now …`. */
 export function configDifferences(was: RunConfig, now: RunConfig): string[] {
-  const [a, b] = [flattenConfig(was), flattenConfig(now)];
-  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  return keyDifferences(flattenConfig(was), flattenConfig(now));
+}
+
+/** Keys whose values differ, as `key: was … now …`. */
+export function keyDifferences(was: Record<string, unknown>, now: Record<string, unknown>): string[] {
+  const keys = [...new Set([...Object.keys(was), ...Object.keys(now)])];
   return keys
-    .filter((key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]))
-    .map((key) => `${key}: was ${JSON.stringify(a[key])}, now ${JSON.stringify(b[key])}`);
+    .filter((key) => JSON.stringify(was[key]) !== JSON.stringify(now[key]))
+    .map((key) => `${key}: was ${JSON.stringify(was[key])}, now ${JSON.stringify(now[key])}`);
 }
 
 /** Entries of a folder that would be in the way of a new run. */
@@ -62,6 +66,8 @@ export function foreignEntries(folder: string): string[] {
 
 /** `metrics.jsonl`: one line per logged step; lines after the step a run is resumed from are dropped. */
 export class MetricsLog {
+  /** The last value of every key. */
+  readonly latest: Record<string, unknown> = {};
   readonly #fd: number;
   readonly #path: string;
 
@@ -69,12 +75,12 @@ export class MetricsLog {
   constructor(folder: string, fromStep: number) {
     this.#path = join(folder, RUN_FILES.metrics);
     try {
-      this.#fd = openSync(this.#path, 'a+');
-      const kept = readFileSync(this.#path, 'utf8')
-        .split('\n')
-        .filter((line) => stepOf(line) < fromStep);
-      ftruncateSync(this.#fd, 0);
-      for (const line of kept) writeSync(this.#fd, `${line}\n`);
+      const before = existsSync(this.#path) ? readFileSync(this.#path, 'utf8') : '';
+      const lines = before.split('\n').filter((line) => stepOf(line) < fromStep);
+      const kept = lines.map((line) => `${line}\n`).join('');
+      if (kept !== before) writeFileAtomic(this.#path, kept);
+      for (const line of lines) Object.assign(this.latest, JSON.parse(line));
+      this.#fd = openSync(this.#path, 'a');
     } catch (error) {
       throw outputError(this.#path, error);
     }
@@ -82,7 +88,17 @@ export class MetricsLog {
 
   append(record: Record<string, unknown>): void {
     try {
-      writeSync(this.#fd, `${JSON.stringify(record)}\n`);
+      writeFully(this.#fd, Buffer.from(`${JSON.stringify(record)}\n`));
+    } catch (error) {
+      throw outputError(this.#path, error);
+    }
+    Object.assign(this.latest, record);
+  }
+
+  /** Makes the lines durable: called before the checkpoint that a resumed run would start from. */
+  sync(): void {
+    try {
+      fsyncSync(this.#fd);
     } catch (error) {
       throw outputError(this.#path, error);
     }

@@ -70,17 +70,20 @@ export async function train({ device, members, signal, onProgress }: TrainOption
       device.beginStep();
       device.write(stream.x, stream.host);
       const result = await trainStep(device, member.sae, member.optimizer, stream.x, step);
-      judge(member, result, step);
+      judge(member, result, step, stream.host);
       if (logged) await log(device, member, result, stream, batch, clock.rate(step, batch));
       member.step = step + 1;
-      if (member.badInRow > 0) continue;
+      // A bad step may be the beginning of the end: only the last one is kept, if it was left out and changed nothing.
+      if (member.badInRow > 0 && !(last && !result.taken)) continue;
       if ((step + 1) % validateEvery === 0 || last) {
-        member.log({ step, validation: await validate(device, member.sae, member.source, validateRows, batch) });
+        const validation = await validate(device, member.sae, member.source, validateRows, batch);
+        if (validation) member.log({ step, validation });
       }
       if ((step + 1) % checkpointEvery === 0 || last) await member.save(device);
     }
     if (logged) report(onProgress, members, step + 1, steps, clock, batch);
     if (signal.aborted && !last) {
+      // A member that is ahead was saved when it got there.
       for (const member of members) if (member.badInRow === 0) await member.save(device);
       throw new InterruptedError(`stopped after step ${step + 1} of ${steps}; everything is saved`, {
         hint: 'the same command with --resume goes on',
@@ -110,21 +113,36 @@ async function load(stream: Stream, step: number, steps: number): Promise<void> 
   ahead.ready.catch(() => undefined);
 }
 
-/** Counts bad steps: not finite (then the step was not taken), or a loss far above where training began. */
-function judge(member: Member, { taken, total, losses, gradientNorm }: StepResult, step: number): void {
+/**
+ * Counts bad steps: not finite (then the step was not taken), or a loss far above where training began.
+ * @throws DivergedError after too many in a row, or if training ends with an explosion
+ */
+function judge(
+  member: Member,
+  { taken, total, losses, gradientNorm }: StepResult,
+  step: number,
+  batch: Float32Array,
+): void {
   if (!taken) member.skippedSteps++;
-  else member.firstLoss ??= total;
+  // Small batches can be fitted exactly from the start: a loss is never judged by less than the size of the data.
+  else if (member.firstLoss === null) member.firstLoss = Math.max(total, meanSquare(batch, member.sae.d)) || null;
   const exploded = taken && member.firstLoss !== null && total > EXPLOSION * member.firstLoss;
   member.badInRow = taken && !exploded ? 0 : member.badInRow + 1;
-  if (member.badInRow < member.config.common.maxBadSteps) return;
+  const isLast = step + 1 === member.steps;
+  if (member.badInRow < member.config.common.maxBadSteps && !(isLast && exploded)) return;
   const terms = Object.entries(losses).map(([name, value]) => `${name} ${value}`);
   throw new DivergedError(
-    `${member.name} diverged: ${member.badInRow} steps in a row ${exploded ? `with a loss over ${EXPLOSION} times the first one` : 'without a finite loss and gradient'} (step ${step}: ${terms.join(', ')}, gradient norm ${gradientNorm})`,
+    `${member.name} diverged: ${member.badInRow} ${member.badInRow === 1 ? 'step' : 'steps in a row'} ${exploded ? `with a loss over ${EXPLOSION} times the first one` : 'without a finite loss and gradient'} (step ${step}: ${terms.join(', ')}, gradient norm ${gradientNorm})`,
     {
       where: member.folder,
       hint: 'a smaller learning rate, or inputs of ordinary scale (normalize: scalar); the last good checkpoint is kept',
     },
   );
+}
+
+/** Mean ‖x‖² of the rows. */
+function meanSquare(rows: Float32Array, d: number): number {
+  return (squaredDistance(rows, new Float32Array(rows.length)) * d) / rows.length;
 }
 
 async function log(

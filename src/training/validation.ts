@@ -16,16 +16,17 @@ export interface Validation {
   rows: number;
 }
 
-/** Encodes the first held-out rows in inference mode. */
+/** Encodes the first held-out rows in inference mode. @returns undefined if nothing is held out */
 export async function validate(
   device: Device,
   sae: Sae,
   source: ActivationSource,
   rows: number,
   batch: number,
-): Promise<Validation> {
+): Promise<Validation | undefined> {
   const { d } = sae;
   const size = Math.min(batch, rows, source.heldOutRows);
+  if (size === 0) return undefined;
   const host = new Float32Array(size * d);
   const x = device.persistent('f32', size, d);
   const dictionary = device.persistent('f32', sae.width, d);

@@ -33,6 +33,12 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.latentGradient(out, false, codes, lab.indexed(codes), lab.dots(codes), lab.x);
     return [out];
   },
+  decodeGradients: (kernels, lab) => {
+    const [dW, codes] = [lab.out(WIDTH, D), lab.encoded()];
+    const dValue = { tensor: lab.dots(codes), accumulate: true };
+    kernels.decodeGradients(dValue, { tensor: dW, accumulate: false }, codes, lab.indexed(codes), codes.value, lab.W, lab.x);
+    return [dValue.tensor, dW];
+  },
   latentSum: (kernels, lab) => {
     const [out, codes] = [lab.out(WIDTH), lab.encoded()];
     kernels.latentSum(out, false, codes, lab.indexed(codes), lab.dots(codes));

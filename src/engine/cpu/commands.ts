@@ -14,6 +14,7 @@ export const KERNELS = {
   prefixSum: 'p i',
   placeEntries: 'pppppp ii',
   latentGradient: 'pi ppppp iii',
+  decodeGradients: 'pi pi pppppp ii',
   latentSum: 'pi ppp i',
   absoluteRowSums: 'ppp i',
   absoluteGradient: 'pi pp i f',
@@ -66,8 +67,11 @@ export const DENSE = {
 
 export const PRODUCT_KINDS = ['nt', 'nn', 'tn'] as const;
 
-/** Rows that one worker scores at a time. Part of the result's definition: the dense product sees blocks of this size. */
-export const BLOCK_ROWS = 256;
+/**
+ * Rows and latents that a worker scores at a time: a tile of scores stays in a core's cache, and is large enough for the product to
+ * pay for rearranging its part of W. Part of the result's definition: the dense product sees tiles of this size.
+ */
+export const TILE = { rows: 256, latents: 768 } as const;
 
 /** Words of the control block (Int32) at the start of shared memory. */
 export const CONTROL = {

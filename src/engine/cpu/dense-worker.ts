@@ -1,36 +1,16 @@
 /**
- * The dense half of a worker: products by ONNX Runtime (or the portable WASM kernel), selection in a private WASM memory.
- * Matrices come from shared memory as mirrors; scores never leave the worker, only what was selected does.
+ * The dense half of a worker: it scores tiles of rows and latents in a private memory and selects there. Matrices come from
+ * shared memory as mirrors; scores never leave the worker, only what was selected does.
  */
-import { BLOCK_ROWS, DENSE, PRODUCT_KINDS } from './commands.ts';
-import { gemmModel } from './gemm-model.ts';
+import { DENSE, PRODUCT_KINDS, TILE } from './commands.ts';
+import { DenseProduct, type ProductKind } from './dense-product.ts';
 import { PrivateMemory } from './private-memory.ts';
-import type * as Ort from 'onnxruntime-node';
 
 interface DenseExports {
-  selectTop(
-    scores: number,
-    rows: number,
-    n: number,
-    k: number,
-    floor: number,
-    outIndex: number,
-    outValue: number,
-    scratch: number,
-  ): void;
-  selectAtLeast(
-    scores: number,
-    rows: number,
-    n: number,
-    floor: number,
-    outCount: number,
-    outIndex: number,
-    outValue: number,
-  ): number;
+  selectTop(scores: number, rows: number, n: number, tile: number, k: number, floor: number, outIndex: number, outValue: number, scratch: number): void;
+  selectAtLeast(scores: number, rows: number, n: number, tile: number, floor: number, outCount: number, outIndex: number, outValue: number): number;
   productTransposed(a: number, b: number, bias: number, out: number, m: number, n: number, depth: number): void;
 }
-
-type Kind = (typeof PRODUCT_KINDS)[number];
 
 /** Columns of `aᵀ·b` that one worker computes at a time. */
 const BLOCK_COLUMNS = 64;
@@ -39,39 +19,30 @@ export class DenseWorker {
   readonly #shared: WebAssembly.Memory;
   readonly #private: PrivateMemory;
   readonly #kernels: DenseExports;
-  readonly #ort: typeof Ort | undefined;
-  readonly #sessions = new Map<string, Promise<Ort.InferenceSession>>();
+  readonly #dense: DenseProduct;
   /** Entries of the last threshold scan that wait for their places. */
-  #kept: { row: number; rows: number; from: number; to: number }[] = [];
+  #kept: { row: number; from: number; to: number }[] = [];
   #keptIndex = new Uint32Array(0);
   #keptValue = new Float32Array(0);
 
   static async create(shared: WebAssembly.Memory, module: WebAssembly.Module, native: boolean): Promise<DenseWorker> {
     const memory = new PrivateMemory();
     const instance = await WebAssembly.instantiate(module, { env: { memory: memory.memory } });
-    return new DenseWorker(
-      shared,
-      memory,
-      instance.exports as unknown as DenseExports,
-      native ? await import('onnxruntime-node') : undefined,
-    );
+    const kernels = instance.exports as unknown as DenseExports;
+    const ort = native ? await import('onnxruntime-node') : undefined;
+    return new DenseWorker(shared, memory, kernels, new DenseProduct(memory.memory, kernels.productTransposed, ort));
   }
 
-  private constructor(
-    shared: WebAssembly.Memory,
-    memory: PrivateMemory,
-    kernels: DenseExports,
-    ort: typeof Ort | undefined,
-  ) {
+  private constructor(shared: WebAssembly.Memory, memory: PrivateMemory, kernels: DenseExports, dense: DenseProduct) {
     this.#shared = shared;
     this.#private = memory;
     this.#kernels = kernels;
-    this.#ort = ort;
+    this.#dense = dense;
   }
 
   /** Who computes the products. */
   get product(): string {
-    return this.#ort ? 'onnxruntime' : 'wasm';
+    return this.#dense.name;
   }
 
   async run(command: number, args: number): Promise<void> {
@@ -98,23 +69,11 @@ export class DenseWorker {
     const n = list ? this.#u32(listed, 1)[0] : width;
     const top = Math.min(k, n);
     if (top === 0) return;
-    const regions = this.#private.plan({
-      x: BLOCK_ROWS * d,
-      W: n * d,
-      bias: n,
-      scores: BLOCK_ROWS * n,
-      index: BLOCK_ROWS * top,
-      value: BLOCK_ROWS * top,
-      scratch: 4 * n,
-    });
+    const selected = TILE.rows * top;
+    const regions = this.#plan(d, n, { index: selected, value: selected, scratch: 4 * n });
     const names = list ? this.#u32(list, n) : undefined;
-    let mirrored = false;
-    for (let row = this.#next(cursor, BLOCK_ROWS); row < rows; row = this.#next(cursor, BLOCK_ROWS)) {
-      if (!mirrored) this.#mirror(W, bias, width, d, names);
-      mirrored = true;
-      const count = Math.min(BLOCK_ROWS, rows - row);
-      await this.#scores(x, row, count, n, d, bias !== 0);
-      this.#kernels.selectTop(regions.scores, count, n, top, floor, regions.index, regions.value, regions.scratch);
+    for await (const [row, count] of this.#scoredBlocks(x, W, bias, rows, width, d, n, names, cursor)) {
+      this.#kernels.selectTop(regions.scores, count, n, TILE.latents, top, floor, regions.index, regions.value, regions.scratch);
       const index = this.#private.u32('index', count * top);
       if (names) for (let i = 0; i < index.length; i++) index[i] = names[index[i]];
       this.#u32(indexOut, rows * top).set(index, row * top);
@@ -124,46 +83,27 @@ export class DenseWorker {
 
   async #score(a: Uint32Array): Promise<void> {
     const [x, W, bias, rows, n, d, cursor] = a;
-    this.#private.plan({ x: BLOCK_ROWS * d, W: n * d, bias: n, scores: BLOCK_ROWS * n });
-    this.#mirror(W, bias, n, d, undefined);
-    for (let row = this.#next(cursor, BLOCK_ROWS); row < rows; row = this.#next(cursor, BLOCK_ROWS)) {
-      await this.#scores(x, row, Math.min(BLOCK_ROWS, rows - row), n, d, bias !== 0);
-    }
+    this.#plan(d, n, {});
+    const blocks = this.#scoredBlocks(x, W, bias, rows, n, d, n, undefined, cursor);
+    while (!(await blocks.next()).done);
   }
 
   async #scanAtLeast(a: Uint32Array): Promise<void> {
     const [x, W, bias, counts, rows, n, d, cursor] = a;
     const floor = this.#f32(addressOf(a, 8), 1)[0];
-    const regions = this.#private.plan({
-      x: BLOCK_ROWS * d,
-      W: n * d,
-      bias: n,
-      scores: BLOCK_ROWS * n,
-      counts: BLOCK_ROWS,
-      index: BLOCK_ROWS * n,
-      value: BLOCK_ROWS * n,
-    });
+    const most = TILE.rows * n;
+    const regions = this.#plan(d, n, { counts: TILE.rows, index: most, value: most });
     this.#kept = [];
     let kept = 0;
-    for (let row = this.#next(cursor, BLOCK_ROWS); row < rows; row = this.#next(cursor, BLOCK_ROWS)) {
-      if (this.#kept.length === 0) this.#mirror(W, bias, n, d, undefined);
-      const count = Math.min(BLOCK_ROWS, rows - row);
-      await this.#scores(x, row, count, n, d, bias !== 0);
-      const found = this.#kernels.selectAtLeast(
-        regions.scores,
-        count,
-        n,
-        floor,
-        regions.counts,
-        regions.index,
-        regions.value,
-      );
+    for await (const [row, count] of this.#scoredBlocks(x, W, bias, rows, n, d, n, undefined, cursor)) {
+      const { scores, counts: found, index, value } = regions;
+      const entries = this.#kernels.selectAtLeast(scores, count, n, TILE.latents, floor, found, index, value);
       this.#u32(counts, rows).set(this.#private.u32('counts', count), row);
-      if (kept + found > this.#keptIndex.length) this.#growKept(kept + found);
-      this.#keptIndex.set(this.#private.u32('index', found), kept);
-      this.#keptValue.set(this.#private.f32('value', found), kept);
-      this.#kept.push({ row, rows: count, from: kept, to: kept + found });
-      kept += found;
+      if (kept + entries > this.#keptIndex.length) this.#growKept(kept + entries);
+      this.#keptIndex.set(this.#private.u32('index', entries), kept);
+      this.#keptValue.set(this.#private.f32('value', entries), kept);
+      this.#kept.push({ row, from: kept, to: kept + entries });
+      kept += entries;
     }
   }
 
@@ -178,55 +118,54 @@ export class DenseWorker {
   async #product(a: Uint32Array): Promise<void> {
     const [out, left, right, m, n, depth, kindNumber, cursor] = a;
     const kind = PRODUCT_KINDS[kindNumber];
-    const step = kind === 'tn' ? BLOCK_COLUMNS : BLOCK_ROWS;
-    this.#private.plan({ x: step * depth, W: n * depth, bias: 0, scores: step * n });
+    const step = kind === 'tn' ? BLOCK_COLUMNS : TILE.rows;
+    const regions = this.#private.plan({ x: step * depth, W: n * depth, scores: step * n });
     let mirrored = false;
     for (let row = this.#next(cursor, step); row < m; row = this.#next(cursor, step)) {
       const count = Math.min(step, m - row);
       if (!mirrored) this.#copyRight(right, n, depth, kind);
       mirrored = true;
       this.#copyLeft(left, row, count, m, depth, kind);
-      await this.#multiply(count, n, depth, false, kind);
+      await this.#dense.run({ a: regions.x, b: regions.W, bias: 0, out: regions.scores }, count, n, depth, kind);
       this.#f32(out, m * n).set(this.#private.f32('scores', count * n), row * n);
     }
   }
 
-  /** Scores of rows [row, row + count) in the region `scores`. */
-  async #scores(x: number, row: number, count: number, n: number, d: number, biased: boolean): Promise<void> {
-    this.#private.f32('x', count * d).set(this.#f32(x + 4 * row * d, count * d));
-    await this.#multiply(count, n, d, biased, 'nt');
+  /** Room for a block of inputs, the mirror of an encoder and a block of scores, and for `more`. */
+  #plan<K extends string>(d: number, n: number, more: Record<K, number>): Record<K | 'x' | 'W' | 'bias' | 'scores', number> {
+    return this.#private.plan({ x: TILE.rows * d, W: n * d, bias: n, scores: TILE.rows * n, ...more });
   }
 
-  async #multiply(m: number, n: number, depth: number, biased: boolean, kind: Kind): Promise<void> {
-    const memory = this.#private;
-    if (!this.#ort) {
-      const { x, W, bias, scores } = memory.regions;
-      this.#kernels.productTransposed(x, W, biased ? bias : 0, scores, m, n, depth);
-      return;
+  /** Takes blocks of rows from the common counter, scores each tile by tile, and yields [first row, number of rows]. */
+  async *#scoredBlocks(
+    x: number,
+    W: number,
+    bias: number,
+    rows: number,
+    width: number,
+    d: number,
+    n: number,
+    names: Uint32Array | undefined,
+    cursor: number,
+  ): AsyncGenerator<[number, number]> {
+    const { regions } = this.#private;
+    let mirrored = false;
+    for (let row = this.#next(cursor, TILE.rows); row < rows; row = this.#next(cursor, TILE.rows)) {
+      if (!mirrored) this.#mirror(W, bias, width, d, names);
+      mirrored = true;
+      const count = Math.min(TILE.rows, rows - row);
+      this.#private.f32('x', count * d).set(this.#f32(x + 4 * row * d, count * d));
+      for (let from = 0; from < n; from += TILE.latents) {
+        const operands = {
+          a: regions.x,
+          b: regions.W + 4 * from * d,
+          bias: bias ? regions.bias + 4 * from : 0,
+          out: regions.scores + 4 * from * count,
+        };
+        await this.#dense.run(operands, count, Math.min(TILE.latents, n - from), d, 'nt');
+      }
+      yield [row, count];
     }
-    const { Tensor } = this.#ort;
-    const feeds: Record<string, Ort.Tensor> = {
-      a: new Tensor('float32', memory.f32('x', m * depth), kind === 'tn' ? [depth, m] : [m, depth]),
-      b: new Tensor('float32', memory.f32('W', n * depth), kind === 'nt' ? [n, depth] : [depth, n]),
-    };
-    if (biased) feeds.bias = new Tensor('float32', memory.f32('bias', n), [n]);
-    const session = await this.#session(kind, biased);
-    await session.run(feeds, { y: new Tensor('float32', memory.f32('scores', m * n), [m, n]) });
-  }
-
-  #session(kind: Kind, biased: boolean): Promise<Ort.InferenceSession> {
-    const key = `${kind}${biased}`;
-    let session = this.#sessions.get(key);
-    if (!session) {
-      // One thread each: the workers share the rows, so a product never depends on how many of them there are.
-      session = this.#ort!.InferenceSession.create(gemmModel(kind === 'tn', kind === 'nt', biased), {
-        executionProviders: ['cpu'],
-        intraOpNumThreads: 1,
-        interOpNumThreads: 1,
-      });
-      this.#sessions.set(key, session);
-    }
-    return session;
   }
 
   #mirror(W: number, bias: number, width: number, d: number, names: Uint32Array | undefined): void {
@@ -242,14 +181,14 @@ export class DenseWorker {
     else target.set(biases);
   }
 
-  #copyRight(right: number, n: number, depth: number, kind: Kind): void {
+  #copyRight(right: number, n: number, depth: number, kind: ProductKind): void {
     const source = this.#f32(right, n * depth);
     const target = this.#private.f32('W', n * depth);
-    if (kind === 'nt' || this.#ort) target.set(source);
+    if (kind === 'nt' || !this.#dense.onlyTransposed) target.set(source);
     else for (let p = 0; p < depth; p++) for (let j = 0; j < n; j++) target[j * depth + p] = source[p * n + j];
   }
 
-  #copyLeft(left: number, row: number, count: number, m: number, depth: number, kind: Kind): void {
+  #copyLeft(left: number, row: number, count: number, m: number, depth: number, kind: ProductKind): void {
     const target = this.#private.f32('x', count * depth);
     if (kind !== 'tn') {
       target.set(this.#f32(left + 4 * row * depth, count * depth));
@@ -258,7 +197,7 @@ export class DenseWorker {
     const source = this.#f32(left, m * depth);
     for (let p = 0; p < depth; p++) {
       const part = source.subarray(p * m + row, p * m + row + count);
-      if (this.#ort) target.set(part, p * count);
+      if (!this.#dense.onlyTransposed) target.set(part, p * count);
       else for (let i = 0; i < count; i++) target[i * depth + p] = part[i];
     }
   }
@@ -271,7 +210,7 @@ export class DenseWorker {
     [this.#keptIndex, this.#keptValue] = [index, value];
   }
 
-  /** Takes the next block from the counter that the workers share. */
+  /** Takes the next block of `step` rows from the counter that the workers share. */
   #next(cursor: number, step: number): number {
     return step * Atomics.add(new Uint32Array(this.#shared.buffer, cursor, 1), 0, 1);
   }

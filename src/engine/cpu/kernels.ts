@@ -1,6 +1,6 @@
 /** The kernels of `engine/kernels.ts` as commands: argument lists, and temporaries that a command needs. */
 import { sizeOf, type Codes, type LatentIndex, type LatentSet, type Tensor } from '../device.ts';
-import type { AdamStep, ExpertShape, Kernels } from '../kernels.ts';
+import type { AdamStep, ExpertShape, GradientTarget, Kernels } from '../kernels.ts';
 import { PRODUCT_KINDS } from './commands.ts';
 import type { CpuDevice } from './device.ts';
 import { CpuCodes, CpuTensor } from './tensors.ts';
@@ -201,6 +201,12 @@ export class CpuKernels implements Kernels {
       source.shape[1],
       block,
     );
+  }
+
+  decodeGradients(dValue: GradientTarget, dW: GradientTarget, codes: Codes, index: LatentIndex, values: Tensor, W: Tensor, dOut: Tensor): void {
+    const outputs = [on(dValue.tensor), Number(dValue.accumulate), on(dW.tensor), Number(dW.accumulate)];
+    const entries = [on(index.latentPtr), on(index.entryOf), on(index.rowOf), on(values)];
+    this.#device.emit('decodeGradients', ...outputs, ...entries, on(W), on(dOut), codes.width, dOut.shape[1]);
   }
 
   latentSum(out: Tensor, accumulate: boolean, codes: Codes, index: LatentIndex, coefficient: Tensor): void {

@@ -10,6 +10,7 @@ type Sparse = Pick<
   | 'gatheredDots'
   | 'indexLatents'
   | 'latentGradient'
+  | 'decodeGradients'
   | 'latentSum'
   | 'absoluteRowSums'
   | 'absoluteGradient'
@@ -86,6 +87,11 @@ export function sparseKernels({ record }: Recorder): Sparse {
           }
         });
       });
+    },
+
+    decodeGradients(dValue, dW, codes, latents, values, W, dOut) {
+      this.gatheredDots(dValue.tensor, dValue.accumulate, codes, values, W, dOut);
+      this.latentGradient(dW.tensor, dW.accumulate, codes, latents, values, dOut);
     },
 
     latentSum(out, accumulate, codes, latents, coefficient) {

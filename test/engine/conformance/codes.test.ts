@@ -108,6 +108,26 @@ onEveryDevice((bench) => {
       await bench.expectClose(out, (accumulate ? oracle.add(gradient, before) : gradient).flat());
     }, 40));
 
+  it('decodeGradients: gatheredDots and latentGradient at once', () =>
+    oracle.forShapes(async (shape, random) => {
+      bench.begin();
+      const { width, d, rows: count } = shape;
+      const [W, dOut, before] = [width, count, width].map((n) => oracle.normalMatrix(random, n, d));
+      const weights = bench.matrix(W);
+      const gradient = bench.matrix(dOut);
+      const dW = bench.matrix(before);
+      const accumulate = random.below(2) === 1;
+      const { rows, codes } = drawCodes(bench, shape, random);
+      const dValue = bench.device.scratchLike(codes, 'f32');
+      const index = indexOf(bench, codes);
+      bench.kernels.decodeGradients({ tensor: dValue, accumulate: false }, { tensor: dW, accumulate }, codes, index, codes.value, weights, gradient);
+      const entries = rows.flatMap((row) => row.map(({ value }) => value));
+      const dots = oracle.gather(rows, oracle.scores(dOut, W, null), 1).map((v, e) => (entries[e] === 0 ? 0 : v));
+      await bench.expectClose(bench.vector([...(await bench.device.read(dValue, 0, dots.length))]), dots);
+      const sums = oracle.multiply(oracle.transpose(oracle.spread(rows, entries, width)), dOut);
+      await bench.expectClose(dW, (accumulate ? oracle.add(sums, before) : sums).flat());
+    }));
+
   it('latentSum: column sums of the codes', () =>
     oracle.forShapes(async (shape, random) => {
       bench.begin();
