@@ -11,13 +11,29 @@ function at(base: usize, i: i32): usize {
   return base + (<usize>i << 2);
 }
 
-/** Pre-activation of atom m: E[m] · y. */
+/** a · b over s floats, s small. */
 // @ts-ignore: decorator
 @inline
-function preActivation(atoms: usize, y: usize, m: i32, s: i32): f32 {
-  let u: f32 = 0;
-  for (let i = 0; i < s; i++) u += load<f32>(at(atoms, m * s + i)) * load<f32>(at(y, i));
-  return u;
+function shortDot(a: usize, b: usize, s: i32): f32 {
+  let i = 0;
+  let sum: f32 = 0;
+  if (s >= 4) {
+    let v = f32x4.mul(v128.load(a), v128.load(b));
+    for (i = 4; i + 4 <= s; i += 4) v = f32x4.add(v, f32x4.mul(v128.load(at(a, i)), v128.load(at(b, i))));
+    sum = f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
+  }
+  for (; i < s; i++) sum += load<f32>(at(a, i)) * load<f32>(at(b, i));
+  return sum;
+}
+
+/** out += f · a over s floats, s small. */
+// @ts-ignore: decorator
+@inline
+function shortAxpy(out: usize, f: f32, a: usize, s: i32): void {
+  const fv = f32x4.splat(f);
+  let i = 0;
+  for (; i + 4 <= s; i += 4) v128.store(at(out, i), f32x4.add(v128.load(at(out, i)), f32x4.mul(fv, v128.load(at(a, i)))));
+  for (; i < s; i++) store<f32>(at(out, i), load<f32>(at(out, i)) + f * load<f32>(at(a, i)));
 }
 
 /**
@@ -51,7 +67,7 @@ export function expertsForward(args: usize, thread: i32, threads: i32): void {
       let best = 0,
         bestValue: f32 = -f32.MAX_VALUE;
       for (let m = 0; m < a; m++) {
-        const u = preActivation(at(encoder, j * a * s), ye, m, s);
+        const u = shortDot(at(encoder, (j * a + m) * s), ye, s);
         const q = u >= theta ? u : slope * u;
         total += <f64>abs(q);
         if (q > bestValue) {
@@ -111,27 +127,18 @@ export function expertsBackward(args: usize, thread: i32, threads: i32): void {
       const open = load<f32>(at(value, e)) > 0;
       memory.fill(dYe, 0, <usize>s << 2);
       for (let m = 0; m < a; m++) {
-        const u = preActivation(atoms, ye, m, s);
+        const u = shortDot(at(atoms, m * s), ye, s);
         const on = u >= theta;
         const q = on ? u : slope * u;
         let dq: f32 = q > 0 ? l1 : q < 0 ? -l1 : 0;
         if (m == best && open) {
-          const direction = at(decoder, (j * a + m) * s),
-            dDirection = at(dDecoder, m * s);
-          const active = load<f32>(at(sub, e));
-          for (let i = 0; i < s; i++) {
-            const g = load<f32>(at(dCe, i));
-            dq += g * load<f32>(at(direction, i));
-            store<f32>(at(dDirection, i), load<f32>(at(dDirection, i)) + active * g);
-          }
+          dq += shortDot(dCe, at(decoder, (j * a + m) * s), s);
+          shortAxpy(at(dDecoder, m * s), load<f32>(at(sub, e)), dCe, s);
         }
         const du = on ? dq : slope * dq;
         if (du == 0) continue;
-        for (let i = 0; i < s; i++) {
-          const o = at(dAtoms, m * s + i);
-          store<f32>(o, load<f32>(o) + du * load<f32>(at(ye, i)));
-          store<f32>(at(dYe, i), load<f32>(at(dYe, i)) + du * load<f32>(at(atoms, m * s + i)));
-        }
+        shortAxpy(at(dAtoms, m * s), du, ye, s);
+        shortAxpy(dYe, du, at(atoms, m * s), s);
       }
     }
   }

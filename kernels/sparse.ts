@@ -210,29 +210,29 @@ export function latentGradient(args: usize, thread: i32, threads: i32): void {
 }
 
 /**
- * (dValue, accumulateValue, dW, accumulateW, latentPtr, entryOf, rowOf, value, W, dOut, width, cols):
- * both gradients of a reconstruction in one pass over dOut, latent by latent:
- * dValue_e (+)= W_i · dOut_row where value_e ≠ 0, dW_i (+)= Σ_e value_e · dOut_row
+ * (dValues, accumulateValues, dW, accumulateW, latentPtr, entryOf, rowOf, values, W, dOut, width, cols, block):
+ * both gradients of a reconstruction in one pass over dOut, latent by latent, t = e·block + b:
+ * dValues_t (+)= W[i·block + b] · dOut_row, for block 1 only where value_e ≠ 0; dW[i·block + b] (+)= Σ_e values_t · dOut_row
  */
 export function decodeGradients(args: usize, thread: i32, threads: i32): void {
-  const dValue = argP(args, 0),
-    accumulateValue = argI(args, 1),
+  const dValues = argP(args, 0),
+    accumulateValues = argI(args, 1),
     dW = argP(args, 2),
     accumulateW = argI(args, 3),
     latentPtr = argP(args, 4),
     entryOf = argP(args, 5),
     rowOf = argP(args, 6),
-    value = argP(args, 7),
+    values = argP(args, 7),
     weights = argP(args, 8),
     dOut = argP(args, 9),
     width = argI(args, 10),
-    cols = argI(args, 11);
+    cols = argI(args, 11),
+    block = argI(args, 12);
   const bytes = <usize>cols << 2;
   const end = latentShare(latentPtr, width, thread + 1, threads);
   for (let i = latentShare(latentPtr, width, thread, threads); i < end; i++) {
-    const row = dW + <usize>i * bytes,
-      w = weights + <usize>i * bytes;
-    if (!accumulateW) memory.fill(row, 0, bytes);
+    const first = <usize>(i * block) * bytes;
+    if (!accumulateW) memory.fill(dW + first, 0, <usize>block * bytes);
     let s = load<u32>(latentPtr + (<usize>i << 2));
     const to = load<u32>(latentPtr + (<usize>i << 2), 4);
     for (; s + 4 <= to; s += 4) {
@@ -242,28 +242,66 @@ export function decodeGradients(args: usize, thread: i32, threads: i32): void {
         g1 = dOut + <usize>load<u32>(r, 4) * bytes,
         g2 = dOut + <usize>load<u32>(r, 8) * bytes,
         g3 = dOut + <usize>load<u32>(r, 12) * bytes;
-      const v0 = valueGradient(dValue, accumulateValue, value, load<u32>(e), w, g0, cols),
-        v1 = valueGradient(dValue, accumulateValue, value, load<u32>(e, 4), w, g1, cols),
-        v2 = valueGradient(dValue, accumulateValue, value, load<u32>(e, 8), w, g2, cols),
-        v3 = valueGradient(dValue, accumulateValue, value, load<u32>(e, 12), w, g3, cols);
-      axpy4(row, v0, g0, v1, g1, v2, g2, v3, g3, cols);
+      const t0 = load<u32>(e) * block,
+        t1 = load<u32>(e, 4) * block,
+        t2 = load<u32>(e, 8) * block,
+        t3 = load<u32>(e, 12) * block;
+      for (let b = 0; b < block; b++) {
+        const o = first + <usize>b * bytes;
+        const v0 = valueGradient(dValues, accumulateValues, values, t0 + b, weights + o, g0, cols, block),
+          v1 = valueGradient(dValues, accumulateValues, values, t1 + b, weights + o, g1, cols, block),
+          v2 = valueGradient(dValues, accumulateValues, values, t2 + b, weights + o, g2, cols, block),
+          v3 = valueGradient(dValues, accumulateValues, values, t3 + b, weights + o, g3, cols, block);
+        axpy4(dW + o, v0, g0, v1, g1, v2, g2, v3, g3, cols);
+      }
     }
     for (; s < to; s++) {
       const g = dOut + <usize>load<u32>(rowOf + (<usize>s << 2)) * bytes;
-      axpy(row, valueGradient(dValue, accumulateValue, value, load<u32>(entryOf + (<usize>s << 2)), w, g, cols), g, cols);
+      const t = load<u32>(entryOf + (<usize>s << 2)) * block;
+      for (let b = 0; b < block; b++) {
+        const o = first + <usize>b * bytes;
+        axpy(dW + o, valueGradient(dValues, accumulateValues, values, t + b, weights + o, g, cols, block), g, cols);
+      }
     }
   }
 }
 
-/** Writes the gradient of entry e and returns its value. */
+/** Writes the gradient of value t and returns the value. */
 // @ts-ignore: decorator
 @inline
-function valueGradient(dValue: usize, accumulate: i32, value: usize, e: u32, w: usize, g: usize, cols: i32): f32 {
-  const o = <usize>e << 2;
-  const v = load<f32>(value + o);
-  const d: f32 = v != 0 ? dot(w, g, cols) : 0;
-  store<f32>(dValue + o, accumulate ? load<f32>(dValue + o) + d : d);
+function valueGradient(dValues: usize, accumulate: i32, values: usize, t: u32, w: usize, g: usize, cols: i32, block: i32): f32 {
+  const o = <usize>t << 2;
+  const v = load<f32>(values + o);
+  const d: f32 = block > 1 || v != 0 ? dot(w, g, cols) : 0;
+  store<f32>(dValues + o, accumulate ? load<f32>(dValues + o) + d : d);
   return v;
+}
+
+/**
+ * (out, latentPtr, entryOf, rowOf, W, vectors, width, cols, block): gatheredDots without mask, latent by latent:
+ * out_t = W[i·block + b] · vectors_row
+ */
+export function dotsByLatent(args: usize, thread: i32, threads: i32): void {
+  const out = argP(args, 0),
+    latentPtr = argP(args, 1),
+    entryOf = argP(args, 2),
+    rowOf = argP(args, 3),
+    weights = argP(args, 4),
+    vectors = argP(args, 5),
+    width = argI(args, 6),
+    cols = argI(args, 7),
+    block = argI(args, 8);
+  const bytes = <usize>cols << 2;
+  const end = latentShare(latentPtr, width, thread + 1, threads);
+  for (let i = latentShare(latentPtr, width, thread, threads); i < end; i++) {
+    const first = weights + <usize>(i * block) * bytes;
+    const to = load<u32>(latentPtr + (<usize>i << 2), 4);
+    for (let s = load<u32>(latentPtr + (<usize>i << 2)); s < to; s++) {
+      const vector = vectors + <usize>load<u32>(rowOf + (<usize>s << 2)) * bytes;
+      const t = out + (<usize>(load<u32>(entryOf + (<usize>s << 2)) * block) << 2);
+      for (let b = 0; b < block; b++) store<f32>(t + (<usize>b << 2), dot(first + <usize>b * bytes, vector, cols));
+    }
+  }
 }
 
 /** (out, accumulate, latentPtr, entryOf, coefficient, width): out_i (+)= Σ_{e of latent i} coefficient_e */

@@ -50,7 +50,8 @@ export const count = z.union([z.number(), z.string()]).transform((value, context
 /** A path or name; the flag parser hands over digits as numbers. */
 export const text = z
   .union([z.string(), z.number()], {
-    error: ({ input }) => (input === undefined ? 'is required' : Array.isArray(input) ? 'given twice' : 'expected a value'),
+    error: ({ input }) =>
+      input === undefined ? 'is required' : Array.isArray(input) ? 'given twice' : 'expected a value',
   })
   .transform(String)
   .pipe(z.string().min(1, 'expected a value'));

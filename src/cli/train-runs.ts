@@ -1,25 +1,19 @@
 /** What `train` and `demo` do: resolve configurations, open what is needed, train, and leave every folder in a known state. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { ConfigError, DivergedError, InputError, InterruptedError, UsageError } from '../core/errors.ts';
-import { makeFolder } from '../core/files.ts';
+import { existsSync, readFileSync, rmdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DivergedError, InputError, InterruptedError } from '../core/errors.ts';
+import { listFolder, makeFolder } from '../core/files.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import { CpuDevice } from '../engine/cpu/device.ts';
 import type { Device } from '../engine/device.ts';
-import { architectures } from '../sae/registry.ts';
 import { latestCheckpoint, readCfg } from '../training/checkpoint.ts';
-import { resolveConfig, type RunConfig } from '../training/config.ts';
+import type { RunConfig } from '../training/config.ts';
 import { Member } from '../training/member.ts';
-import { configDifferences, foreignEntries, isRun, readConfig, readYaml, RUN_FILES } from '../training/runs.ts';
 import { openSource } from '../training/sources.ts';
 import { train, type Progress } from '../training/trainer.ts';
+import { newPlans, resumePlans, type PlanRequest } from './train-plans.ts';
 
-export interface TrainingRequest {
-  out: string;
-  architectures: readonly string[];
-  /** Keys set on the command line; keys named like an architecture hold keys for that one only. */
-  overrides: Record<string, unknown>;
-  configFile: string | undefined;
+export interface TrainingRequest extends PlanRequest {
   resume: boolean;
   threads: number | undefined;
   note: (line: string) => void;
@@ -39,26 +33,25 @@ export interface TrainingOutcome {
   peak_rss_mb: number;
 }
 
-interface Plan {
-  folder: string;
-  config: RunConfig;
-}
-
 /** @throws SaeforestError of every kind; folders are left as the error says */
 export async function runTraining(request: TrainingRequest): Promise<TrainingOutcome> {
   const plans = request.resume ? resumePlans(request) : newPlans(request);
   const began = performance.now();
   const device = await CpuDevice.create(request.threads === undefined ? {} : { threads: request.threads });
   const members: Member[] = [];
+  const made: string[] = [];
   const sources = new Map<string, ActivationSource>();
   const stop = stopSignal(request.note);
   try {
-    for (const { folder, config } of plans) {
-      const source = await sourceFor(sources, folder, config);
-      checkBatch(source, config);
-      makeFolder(folder);
+    const opened = [];
+    for (const plan of plans) opened.push({ ...plan, source: await sourceFor(sources, plan.folder, plan.config) });
+    for (const { config, source } of opened) await checkBatch(source, config);
+    for (const { folder, config, source } of opened) {
+      made.push(...makeFolders(folder));
       members.push(new Member(folder, config, source, device, facts(device)));
     }
+    // From here on something is written, all at once: a folder of several runs has all of them or none.
+    for (const member of members) member.begin();
     const first = Math.min(...members.map((member) => member.step));
     if (first === members[0].steps) request.note('nothing to do: the run is complete');
     await trainAll(device, members, stop.signal, request.onProgress);
@@ -78,6 +71,8 @@ export async function runTraining(request: TrainingRequest): Promise<TrainingOut
   } finally {
     stop.remove();
     for (const member of members) member.close();
+    // Those in which nothing came to be.
+    for (const folder of made.toReversed()) if (listFolder(folder).length === 0) rmdirSync(folder);
     for (const source of sources.values()) await source.close();
     await device.close();
   }
@@ -101,71 +96,12 @@ async function trainAll(
   }
 }
 
-function newPlans({ out, architectures: names, overrides, configFile }: TrainingRequest): Plan[] {
-  const entries = foreignEntries(out);
-  if (entries.length > 0) {
-    throw new InputError(
-      `the output folder is not empty: it holds ${entries.slice(0, 3).join(', ')}${entries.length > 3 ? ', …' : ''}`,
-      {
-        where: out,
-        hint: isRun(out) ? 'add --resume to go on with this run, or choose another folder' : 'choose another folder',
-      },
-    );
-  }
-  const base = configFile === undefined ? {} : readYaml(configFile);
-  const chosen = names.length > 0 ? names : [base.arch];
-  return chosen.map((arch) => ({
-    folder: chosen.length > 1 ? join(out, String(arch)) : out,
-    config: resolveConfig(
-      withDefaults({ ...base, ...overridesFor(overrides, arch), ...(arch === undefined ? {} : { arch }) }),
-      configFile ?? 'command line',
-    ),
-  }));
-}
-
-function withDefaults(raw: Record<string, unknown>): Record<string, unknown> {
-  if (raw.acts === undefined)
-    throw new UsageError('no activations given', {
-      hint: '--acts FOLDER (made by saeforest harvest) or --acts synthetic:toy-tree',
-    });
-  return raw;
-}
-
-function resumePlans({ out, architectures: names, overrides, configFile }: TrainingRequest): Plan[] {
-  const folders = isRun(out)
-    ? [out]
-    : foreignEntries(out)
-        .map((name) => join(out, name))
-        .filter(isRun);
-  if (folders.length === 0)
-    throw new InputError('there is no run to resume', { where: out, hint: 'train without --resume starts one' });
-  return folders.map((folder) => {
-    const config = readConfig(join(folder, RUN_FILES.config));
-    const { name } = config.architecture;
-    const given = { ...(configFile === undefined ? {} : readYaml(configFile)), ...overridesFor(overrides, name) };
-    const arch = names.length === 0 || names.includes(name) ? name : names[0];
-    const saved = readYaml(join(folder, RUN_FILES.config));
-    const now =
-      arch === name
-        ? resolveConfig({ ...saved, ...given }, 'command line')
-        : resolveConfig({ acts: config.common.acts, ...given, arch }, 'command line');
-    const differences = configDifferences(config, now);
-    if (differences.length > 0) {
-      throw new ConfigError(`the run was started with another configuration: ${differences.join('; ')}`, {
-        where: folder,
-        hint: 'resume without these options, or start a new run in another folder',
-      });
-    }
-    return { folder, config };
-  });
-}
-
-/** The overrides for one architecture: `h-sae: {k: 16}` applies to h-sae alone. */
-function overridesFor(overrides: Record<string, unknown>, arch: unknown): Record<string, unknown> {
-  const names = architectures.map(({ name }) => name);
-  const shared = Object.fromEntries(Object.entries(overrides).filter(([key]) => !names.includes(key)));
-  const own = overrides[String(arch)];
-  return typeof own === 'object' && own !== null ? { ...shared, ...own } : shared;
+/** Makes a folder with its parents. @returns those that were not there, outermost first */
+function makeFolders(folder: string): string[] {
+  const missing = [];
+  for (let path = folder; !existsSync(path); path = dirname(path)) missing.unshift(path);
+  makeFolder(folder);
+  return missing;
 }
 
 /** Members with the same data and normalisation share one source, and so one stream of batches. */
@@ -185,12 +121,15 @@ async function sourceFor(
   return source;
 }
 
-function checkBatch(source: ActivationSource, { common }: RunConfig): void {
-  if (source.trainRows >= common.batch) return;
-  throw new InputError(`only ${source.trainRows} activations to train on, fewer than one batch of ${common.batch}`, {
-    where: common.acts,
-    hint: 'harvest more, or --set batch=' + 2 ** Math.floor(Math.log2(Math.max(1, source.trainRows))),
-  });
+/** Damaged data are found by reading the first batch, before anything is written. @throws InputError */
+async function checkBatch(source: ActivationSource, { common }: RunConfig): Promise<void> {
+  if (source.trainRows < common.batch) {
+    throw new InputError(`only ${source.trainRows} activations to train on, fewer than one batch of ${common.batch}`, {
+      where: common.acts,
+      hint: 'harvest more, or --set batch=' + 2 ** Math.floor(Math.log2(Math.max(1, source.trainRows))),
+    });
+  }
+  await source.batch(0, new Float32Array(common.batch * source.d));
 }
 
 function facts(device: Device): ConstructorParameters<typeof Member>[4] {

@@ -85,10 +85,21 @@ export interface Kernels {
     block?: number,
   ): void;
   /**
-   * Both gradients of {@link decode} (block 1) in one pass over dOut [rows, d]:
-   * dValue_e (+)= W_i · dOut_row where value_e ≠ 0, else 0; dW_i (+)= Σ_e value_e · dOut_row.
+   * Both gradients of {@link decode} in one pass over dOut [rows, d], t = e·block + b: dW[i·block + b] (+)= Σ_e values_t · dOut_row,
+   * dValues_t (+)= W[i·block + b] · dOut_row; for block 1 an entry with value 0 is not active and gets 0.
    */
-  decodeGradients(dValue: GradientTarget, dW: GradientTarget, codes: Codes, index: LatentIndex, values: Tensor, W: Tensor, dOut: Tensor): void;
+  decodeGradients(
+    dValues: GradientTarget,
+    dW: GradientTarget,
+    codes: Codes,
+    index: LatentIndex,
+    values: Tensor,
+    W: Tensor,
+    dOut: Tensor,
+    block?: number,
+  ): void;
+  /** out_t = W[row of t] · vectors_r like {@link gatheredDots}, in the order of latents: better where W is larger than a cache. */
+  dotsByLatent(out: Tensor, codes: Codes, index: LatentIndex, W: Tensor, vectors: Tensor, block?: number): void;
   /** out_i (+)= Σ_{entries e of latent i} coefficient_e */
   latentSum(out: Tensor, accumulate: boolean, codes: Codes, index: LatentIndex, coefficient: Tensor): void;
   /** rowSums_r = Σ |value| */

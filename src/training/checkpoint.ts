@@ -90,8 +90,8 @@ export async function saveCheckpoint(
     mkdirSync(temporary);
     writeFileAtomic(join(temporary, 'cfg.json'), `${JSON.stringify(cfg, null, 2)}\n`);
     const weights = Object.fromEntries(sae.parameters.map((parameter) => [parameter.name, parameter.tensor]));
-    await writeTensors(join(temporary, 'sae_weights.safetensors'), device, weights);
-    await writeTensors(join(temporary, 'trainer.safetensors'), device, { ...optimizer.state, ...sae.state });
+    await writeTensors(join(temporary, 'sae_weights.safetensors'), device, weights, run);
+    await writeTensors(join(temporary, 'trainer.safetensors'), device, { ...optimizer.state, ...sae.state }, run);
     if (sae.forest) {
       const { parent: parents, level } = sae.forest;
       writeSafetensors(join(temporary, 'hierarchy.safetensors'), {
@@ -183,12 +183,13 @@ export function loadOptimizer(checkpoint: string, device: Device, optimizer: Opt
   optimizer.taken = readState(checkpoint).adamSteps;
 }
 
-async function writeTensors(path: string, device: Device, tensors: Record<string, Tensor>): Promise<void> {
+async function writeTensors(path: string, device: Device, tensors: Record<string, Tensor>, run: string): Promise<void> {
   const host: Record<string, { dtype: 'F32'; shape: number[]; data: Float32Array }> = {};
   for (const [name, tensor] of Object.entries(tensors)) {
     const data = await device.read(tensor as Tensor & { dtype: 'f32' });
     if (!data.every(Number.isFinite)) {
       throw new DivergedError(`training diverged: ${name} holds values that are not finite`, {
+        where: run,
         hint: 'a smaller learning rate, or inputs of ordinary scale (normalize: scalar); the last good checkpoint is kept',
       });
     }

@@ -46,7 +46,7 @@ export class Member {
   readonly #started = new Date().toISOString();
 
   /**
-   * Creates the run in an existing, empty folder, or goes on with the one that is there.
+   * Takes an existing folder: an empty one, or that of a run to go on with. Nothing is written before {@link begin}.
    * @throws InputError when the checkpoint was made with other data, ConfigError when with another configuration;
    * OutputError when another process holds the folder
    */
@@ -71,9 +71,6 @@ export class Member {
       });
       this.optimizer = new Optimizer(device, this.sae.parameters, this.sae.update);
       this.#restore(device);
-      writeConfig(folder, config);
-      this.#log = new MetricsLog(folder, this.step);
-      this.setState('running');
     } catch (error) {
       this.close();
       throw error;
@@ -103,6 +100,13 @@ export class Member {
     this.step = state.step;
     this.skippedSteps = state.skippedSteps;
     this.firstLoss = state.firstLoss;
+  }
+
+  /** Writes what makes the folder a run. */
+  begin(): void {
+    writeConfig(this.folder, this.config);
+    this.#log = new MetricsLog(this.folder, this.step);
+    this.setState('running');
   }
 
   /** What the checkpoint repeats of the configuration. */

@@ -18,7 +18,7 @@ export async function openSource(
 ): Promise<ActivationSource> {
   const { acts, seed, heldOut } = config;
   if (acts === 'synthetic:toy-tree') return NormalizedSource.wrap(new ToyTree(seed, config.toyTree), normalization);
-  if (/^synthetic:/.test(acts)) {
+  if (acts.startsWith('synthetic:')) {
     throw new UsageError(unknownName('built-in source', acts, BUILT_IN), {
       hint: '--acts takes one of these or a folder made by saeforest harvest',
     });

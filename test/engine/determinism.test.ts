@@ -39,6 +39,12 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.decodeGradients(dValue, { tensor: dW, accumulate: false }, codes, lab.indexed(codes), codes.value, lab.W, lab.x);
     return [dValue.tensor, dW];
   },
+  dotsByLatent: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.bench.device.scratchLike(codes, 'f32');
+    kernels.dotsByLatent(out, codes, lab.indexed(codes), lab.W, lab.x);
+    return [out];
+  },
   latentSum: (kernels, lab) => {
     const [out, codes] = [lab.out(WIDTH), lab.encoded()];
     kernels.latentSum(out, false, codes, lab.indexed(codes), lab.dots(codes));

@@ -203,10 +203,24 @@ export class CpuKernels implements Kernels {
     );
   }
 
-  decodeGradients(dValue: GradientTarget, dW: GradientTarget, codes: Codes, index: LatentIndex, values: Tensor, W: Tensor, dOut: Tensor): void {
-    const outputs = [on(dValue.tensor), Number(dValue.accumulate), on(dW.tensor), Number(dW.accumulate)];
+  decodeGradients(
+    dValues: GradientTarget,
+    dW: GradientTarget,
+    codes: Codes,
+    index: LatentIndex,
+    values: Tensor,
+    W: Tensor,
+    dOut: Tensor,
+    block = 1,
+  ): void {
+    const outputs = [on(dValues.tensor), Number(dValues.accumulate), on(dW.tensor), Number(dW.accumulate)];
     const entries = [on(index.latentPtr), on(index.entryOf), on(index.rowOf), on(values)];
-    this.#device.emit('decodeGradients', ...outputs, ...entries, on(W), on(dOut), codes.width, dOut.shape[1]);
+    this.#device.emit('decodeGradients', ...outputs, ...entries, on(W), on(dOut), codes.width, dOut.shape[1], block);
+  }
+
+  dotsByLatent(out: Tensor, codes: Codes, index: LatentIndex, W: Tensor, vectors: Tensor, block = 1): void {
+    const entries = [on(index.latentPtr), on(index.entryOf), on(index.rowOf)];
+    this.#device.emit('dotsByLatent', on(out), ...entries, on(W), on(vectors), codes.width, vectors.shape[1], block);
   }
 
   latentSum(out: Tensor, accumulate: boolean, codes: Codes, index: LatentIndex, coefficient: Tensor): void {

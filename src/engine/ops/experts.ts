@@ -42,7 +42,7 @@ export function expertCodes(
   const { kernels } = device;
   const { subspace: s } = shape;
   const y = device.scratchLike(codes, 'f32', s);
-  kernels.gatheredDots(y, false, codes, null, down, x, s);
+  kernels.dotsByLatent(y, codes, tape.latentIndex(codes), down, x, s);
   const c = device.scratchLike(codes, 'f32', s);
   const winner = device.scratchLike(codes, 'u32');
   const sub = device.scratchLike(codes, 'f32');

@@ -11,6 +11,7 @@ type Sparse = Pick<
   | 'indexLatents'
   | 'latentGradient'
   | 'decodeGradients'
+  | 'dotsByLatent'
   | 'latentSum'
   | 'absoluteRowSums'
   | 'absoluteGradient'
@@ -89,9 +90,13 @@ export function sparseKernels({ record }: Recorder): Sparse {
       });
     },
 
-    decodeGradients(dValue, dW, codes, latents, values, W, dOut) {
-      this.gatheredDots(dValue.tensor, dValue.accumulate, codes, values, W, dOut);
-      this.latentGradient(dW.tensor, dW.accumulate, codes, latents, values, dOut);
+    decodeGradients(dValues, dW, codes, latents, values, W, dOut, block = 1) {
+      this.gatheredDots(dValues.tensor, dValues.accumulate, codes, block === 1 ? values : null, W, dOut, block);
+      this.latentGradient(dW.tensor, dW.accumulate, codes, latents, values, dOut, block);
+    },
+
+    dotsByLatent(out, codes, _latents, W, vectors, block = 1) {
+      this.gatheredDots(out, false, codes, null, W, vectors, block);
     },
 
     latentSum(out, accumulate, codes, latents, coefficient) {

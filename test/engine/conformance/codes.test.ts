@@ -108,25 +108,39 @@ onEveryDevice((bench) => {
       await bench.expectClose(out, (accumulate ? oracle.add(gradient, before) : gradient).flat());
     }, 40));
 
-  it('decodeGradients: gatheredDots and latentGradient at once', () =>
+  it('decodeGradients: the products with W and with the values at once', () =>
     oracle.forShapes(async (shape, random) => {
       bench.begin();
-      const { width, d, rows: count } = shape;
-      const [W, dOut, before] = [width, count, width].map((n) => oracle.normalMatrix(random, n, d));
-      const weights = bench.matrix(W);
-      const gradient = bench.matrix(dOut);
-      const dW = bench.matrix(before);
+      const { width, d, block, rows: count } = shape;
+      const [W, dOut, before] = [width * block, count, width * block].map((n) => oracle.normalMatrix(random, n, d));
       const accumulate = random.below(2) === 1;
+      const [weights, gradient, dW] = [bench.matrix(W), bench.matrix(dOut), bench.matrix(before)];
+      const drawn = drawPerEntry(bench, shape, random);
       const { rows, codes } = drawCodes(bench, shape, random);
-      const dValue = bench.device.scratchLike(codes, 'f32');
+      // A plain code is its own value and inactive where it is 0; blocks of values are never masked.
+      const values = block === 1 ? rows.flatMap((row) => row.map(({ value }) => value)) : drawn.numbers;
+      const dValues = { tensor: bench.device.scratchLike(codes, 'f32', block), accumulate: false };
       const index = indexOf(bench, codes);
-      bench.kernels.decodeGradients({ tensor: dValue, accumulate: false }, { tensor: dW, accumulate }, codes, index, codes.value, weights, gradient);
-      const entries = rows.flatMap((row) => row.map(({ value }) => value));
-      const dots = oracle.gather(rows, oracle.scores(dOut, W, null), 1).map((v, e) => (entries[e] === 0 ? 0 : v));
-      await bench.expectClose(bench.vector([...(await bench.device.read(dValue, 0, dots.length))]), dots);
-      const sums = oracle.multiply(oracle.transpose(oracle.spread(rows, entries, width)), dOut);
+      const valuesOf = block === 1 ? codes.value : drawn.tensor;
+      bench.kernels.decodeGradients(dValues, { tensor: dW, accumulate }, codes, index, valuesOf, weights, gradient, block);
+      const dots = oracle.gather(rows, oracle.scores(dOut, W, null), block).map((v, t) => (block === 1 && values[t] === 0 ? 0 : v));
+      await bench.expectClose(bench.vector([...(await bench.device.read(dValues.tensor, 0, dots.length))]), dots);
+      const sums = oracle.multiply(oracle.transpose(oracle.spread(rows, values, width, block)), dOut);
       await bench.expectClose(dW, (accumulate ? oracle.add(sums, before) : sums).flat());
-    }));
+    }, 40));
+
+  it('dotsByLatent: gatheredDots in another order', () =>
+    oracle.forShapes(async (shape, random) => {
+      bench.begin();
+      const { width, d, block, rows: count } = shape;
+      const [W, vectors] = [width * block, count].map((n) => oracle.normalMatrix(random, n, d));
+      const inputs = [bench.matrix(W), bench.matrix(vectors)] as const;
+      const { rows, codes } = drawCodes(bench, shape, random);
+      const out = bench.device.scratchLike(codes, 'f32', block);
+      bench.kernels.dotsByLatent(out, codes, indexOf(bench, codes), ...inputs, block);
+      const expected = oracle.gather(rows, oracle.scores(vectors, W, null), block);
+      await bench.expectClose(bench.vector([...(await bench.device.read(out, 0, expected.length))]), expected);
+    }, 40));
 
   it('latentSum: column sums of the codes', () =>
     oracle.forShapes(async (shape, random) => {

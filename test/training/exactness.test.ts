@@ -1,0 +1,109 @@
+/** Same seed, same bits: whatever the threads, the interruptions and the company. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder as folderForAll } from '../activations/folders.ts';
+import { finalState, makeShards, metricsOf, run, SMALL, sets, temporaryFolder } from './support.ts';
+
+const shared = folderForAll();
+const SHARDS = join(shared.path, 'acts');
+const ARCHITECTURES = ['topk', 'h-sae'] as const;
+/** 30 steps. */
+const STEPS = ['--tokens', '960', ...sets('h-sae.atoms=3', 'h-sae.subspace=2', 'checkpointEvery=8')];
+
+beforeAll(() => void makeShards(SHARDS));
+afterAll(shared.remove);
+
+function flags(arch: string): string[] {
+  const others = ARCHITECTURES.filter((name) => name !== arch);
+  return STEPS.filter(
+    (flag, i) =>
+      !others.some((name) => flag.startsWith(`${name}.`) || (STEPS[i + 1] ?? '').startsWith(`${name}.`)) ||
+      flag === '--tokens',
+  );
+}
+
+async function train(acts: string, out: string, ...more: string[]): Promise<string> {
+  const ended = await run('train', '--acts', acts, '--out', out, ...SMALL, ...more);
+  expect(ended.code, ended.err).toBe(0);
+  return out;
+}
+
+describe.each([
+  ['shards', SHARDS],
+  ['synthetic:toy-tree', 'synthetic:toy-tree'],
+])('training on %s', (_, acts) => {
+  let folder: string;
+  /** Of one run of each architecture, alone, on one thread. */
+  const alone: Record<string, unknown> = {};
+
+  beforeAll(async () => {
+    folder = join(shared.path, acts === SHARDS ? 'on-shards' : 'on-tree');
+    for (const arch of ARCHITECTURES) {
+      const out = await train(acts, join(folder, arch), '--arch', arch, '--threads', '1', ...flags(arch));
+      alone[arch] = finalState(out);
+    }
+  });
+
+  it.each(ARCHITECTURES)('%s: again, and on two threads', async (arch) => {
+    const out = temporaryFolder();
+    for (const threads of ['1', '2']) {
+      await train(acts, join(out, threads), '--arch', arch, '--threads', threads, ...flags(arch));
+      expect(finalState(join(out, threads))).toEqual(alone[arch]);
+    }
+  });
+
+  it.each(ARCHITECTURES)('%s: with the config.yaml of another run', async (arch) => {
+    const out = join(temporaryFolder(), 'run');
+    const ended = await run('train', '--config', join(folder, arch, 'config.yaml'), '--out', out);
+    expect(ended.code, ended.err).toBe(0);
+    expect(finalState(out)).toEqual(alone[arch]);
+    const config = (at: string): string => readFileSync(join(at, 'config.yaml'), 'utf8');
+    expect(config(out)).toBe(config(join(folder, arch)));
+  });
+
+  it('several architectures on one stream', async () => {
+    const out = await train(acts, join(temporaryFolder(), 'both'), '--arch', 'h-sae', '--arch', 'topk', ...STEPS);
+    for (const arch of ARCHITECTURES) expect(finalState(join(out, arch))).toEqual(alone[arch]);
+  });
+
+  it('another seed gives something else', async () => {
+    const out = await train(acts, temporaryFolder(), '--arch', 'topk', '--seed', '1', ...flags('topk'));
+    expect(finalState(out)).not.toEqual(alone.topk);
+  });
+
+  it.each([...ARCHITECTURES, 'both'])('%s: interrupted after every few steps', async (arch) => {
+    const out = join(temporaryFolder(), 'run');
+    const names = arch === 'both' ? [...ARCHITECTURES] : [arch];
+    const first = names.flatMap((name) => ['--arch', name]);
+    const start = ['--acts', acts, ...first, ...SMALL, ...(arch === 'both' ? STEPS : flags(arch)), '--seed', '0'];
+    let interruptions = 0;
+    for (;;) {
+      const timer = interruptWhenTraining();
+      const ended = await run('train', '--out', out, ...(existsSync(out) ? ['--resume'] : start));
+      clearInterval(timer);
+      if (ended.code === 0) break;
+      interruptions++;
+      expect(ended.code, ended.err).toBe(130);
+      expect(ended.err).toMatch(/^error: stopped after step \d+ of 30; everything is saved\n {2}try: .*--resume/m);
+    }
+    expect(interruptions).toBeGreaterThan(0);
+    for (const name of names) {
+      const member = arch === 'both' ? join(out, name) : out;
+      expect(finalState(member)).toEqual(alone[name]);
+      const lines = (at: string): unknown[] => metricsOf(at).map((line) => ({ ...line, tokens_per_s: 0 }));
+      expect(lines(member)).toEqual(lines(join(folder, name)));
+    }
+  });
+});
+
+/** Sends this process the signal of Ctrl-C as soon as a training listens; it then saves after its first step. */
+function interruptWhenTraining(): NodeJS.Timeout {
+  const before = process.listenerCount('SIGINT');
+  const timer = setInterval(() => {
+    if (process.listenerCount('SIGINT') === before) return;
+    clearInterval(timer);
+    process.emit('SIGINT');
+  }, 5);
+  return timer;
+}
