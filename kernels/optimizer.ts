@@ -1,13 +1,17 @@
 /** The update of parameters. See sparse.ts for the calling convention. */
 import { argF, argI, argP, axpy, dot64, scaleTo, share } from './vector';
 
-/** (gradient, weights, rows, cols, epsilon): gradient_r −= (gradient_r · u) u with u = weights_r / (‖weights_r‖ + epsilon) */
+/**
+ * (gradient, squares f64, weights, rows, cols, epsilon): gradient_r −= (gradient_r · u) u with u = weights_r / (‖weights_r‖ + epsilon);
+ * squares_r = ‖gradient_r‖² afterwards
+ */
 export function projectRows(args: usize, thread: i32, threads: i32): void {
   const gradient = argP(args, 0),
-    weights = argP(args, 1),
-    rows = argI(args, 2),
-    cols = argI(args, 3),
-    epsilon = <f64>argF(args, 4);
+    squares = argP(args, 1),
+    weights = argP(args, 2),
+    rows = argI(args, 3),
+    cols = argI(args, 4),
+    epsilon = <f64>argF(args, 5);
   const bytes = (<usize>cols) << 2;
   const end = share(rows, thread + 1, threads);
   for (let r = share(rows, thread, threads); r < end; r++) {
@@ -15,6 +19,7 @@ export function projectRows(args: usize, thread: i32, threads: i32): void {
       w = weights + <usize>r * bytes;
     const norm = sqrt(dot64(w, w, cols)) + epsilon;
     if (norm > 0) axpy(g, <f32>(-dot64(g, w, cols) / (norm * norm)), w, cols);
+    store<f64>(squares + ((<usize>r) << 3), dot64(g, g, cols));
   }
 }
 
@@ -59,27 +64,38 @@ export function normalizeRowsGradient(args: usize, thread: i32, threads: i32): v
 }
 
 /**
- * (parameter, gradient, m, v, n, gradientScale, beta1, 1−beta1, beta2, 1−beta2, stepSize, 1/√correction2, epsilon, decay):
- * m = β1 m + (1−β1) g; v = β2 v + (1−β2) g²; p = decay·p − stepSize · m / (√v/√correction2 + ε)
+ * (parameter, gradient, m, v, rows, cols, gradientScale, beta1, 1−beta1, beta2, 1−beta2, stepSize, 1/√correction2, epsilon, decay,
+ * unit, unitEpsilon): m = β1 m + (1−β1) g; v = β2 v + (1−β2) g²; p = decay·p − stepSize · m / (√v/√correction2 + ε);
+ * then, if unit is 1, p_r /= ‖p_r‖ + unitEpsilon while the row is still at hand
  */
 export function adam(args: usize, thread: i32, threads: i32): void {
-  const n = argI(args, 4);
-  const from = (<usize>share(n, thread, threads)) << 2,
-    to = (<usize>share(n, thread + 1, threads)) << 2;
-  const p = argP(args, 0),
-    g = argP(args, 1),
-    m = argP(args, 2),
-    v = argP(args, 3);
-  const gradientScale = argF(args, 5),
-    beta1 = argF(args, 6),
-    rest1 = argF(args, 7),
-    beta2 = argF(args, 8),
-    rest2 = argF(args, 9),
-    stepSize = argF(args, 10),
-    correction = argF(args, 11),
-    epsilon = argF(args, 12),
-    decay = argF(args, 13);
-  let i = from;
+  const rows = argI(args, 4),
+    cols = argI(args, 5),
+    unit = argI(args, 15),
+    unitEpsilon = <f64>argF(args, 16);
+  const bytes = (<usize>cols) << 2;
+  const end = share(rows, thread + 1, threads);
+  for (let r = share(rows, thread, threads); r < end; r++) {
+    const o = <usize>r * bytes;
+    const p = argP(args, 0) + o;
+    adamRow(args, p, argP(args, 1) + o, argP(args, 2) + o, argP(args, 3) + o, bytes);
+    if (!unit) continue;
+    const norm = sqrt(dot64(p, p, cols)) + unitEpsilon;
+    if (norm > 0) scaleTo(p, <f32>(1 / norm), p, cols);
+  }
+}
+
+function adamRow(args: usize, p: usize, g: usize, m: usize, v: usize, bytes: usize): void {
+  const gradientScale = argF(args, 6),
+    beta1 = argF(args, 7),
+    rest1 = argF(args, 8),
+    beta2 = argF(args, 9),
+    rest2 = argF(args, 10),
+    stepSize = argF(args, 11),
+    correction = argF(args, 12),
+    epsilon = argF(args, 13),
+    decay = argF(args, 14);
+  let i: usize = 0;
   const sv = f32x4.splat(gradientScale),
     b1 = f32x4.splat(beta1),
     r1 = f32x4.splat(rest1),
@@ -89,7 +105,7 @@ export function adam(args: usize, thread: i32, threads: i32): void {
     cor = f32x4.splat(correction),
     eps = f32x4.splat(epsilon),
     dec = f32x4.splat(decay);
-  for (; i + 16 <= to; i += 16) {
+  for (; i + 16 <= bytes; i += 16) {
     const gi = f32x4.mul(sv, v128.load(g + i));
     const mi = f32x4.add(f32x4.mul(b1, v128.load(m + i)), f32x4.mul(r1, gi));
     const vi = f32x4.add(f32x4.mul(b2, v128.load(v + i)), f32x4.mul(r2, f32x4.mul(gi, gi)));
@@ -98,7 +114,7 @@ export function adam(args: usize, thread: i32, threads: i32): void {
     const update = f32x4.div(f32x4.mul(step, mi), f32x4.add(f32x4.mul(f32x4.sqrt(vi), cor), eps));
     v128.store(p + i, f32x4.sub(f32x4.mul(dec, v128.load(p + i)), update));
   }
-  for (; i < to; i += 4) {
+  for (; i < bytes; i += 4) {
     const gi = gradientScale * load<f32>(g + i);
     const mi = beta1 * load<f32>(m + i) + rest1 * gi;
     const vi = beta2 * load<f32>(v + i) + rest2 * (gi * gi);

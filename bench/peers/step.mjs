@@ -28,7 +28,7 @@ const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 
 /** A Python process that does one step per line. */
 async function startPeer(d, width) {
   const script = fileURLToPath(new URL('pytorch_step.py', import.meta.url));
-  const options = Object.entries({ d, width, k, batch, threads }).flatMap(([name, value]) => [
+  const options = Object.entries({ arch: values.arch, d, width, k, batch, threads }).flatMap(([name, value]) => [
     `--${name}`,
     String(value),
   ]);

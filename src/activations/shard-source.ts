@@ -74,7 +74,11 @@ export class ShardSource implements ActivationSource {
     }
     if (counts.rows === 0) throw new InputError('the folder holds no activations', { where: folder });
     const shards = openShards(folder, manifest);
-    const train = await trainingRows(manifest, shards, parseConfig(heldOutSchema, options.heldOut ?? {}, 'held-out split'));
+    const train = await trainingRows(
+      manifest,
+      shards,
+      parseConfig(heldOutSchema, options.heldOut ?? {}, 'held-out split'),
+    );
     const { normalization } = options;
     const fitted =
       typeof normalization === 'string'

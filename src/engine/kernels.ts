@@ -176,11 +176,15 @@ export interface Kernels {
   scaleRows(out: Tensor, accumulate: boolean, weights: Tensor | null, a: Tensor, scale: number): void;
 
   // --- update ---
-  /** gradient_r −= (gradient_r · u) u, u = W_r / (‖W_r‖ + epsilon). Rows are the last axis. */
-  projectRows(gradient: Tensor, W: Tensor, epsilon: number): void;
+  /**
+   * gradient_r −= (gradient_r · u) u, u = W_r / (‖W_r‖ + epsilon); rows are the last axis.
+   * square[0] = Σ gradient² afterwards (f64), summed row by row.
+   */
+  projectRows(gradient: Tensor, square: Tensor, W: Tensor, epsilon: number): void;
   /** W_r /= ‖W_r‖ + epsilon; rows of zeros stay. */
   normalizeRows(W: Tensor, epsilon: number): void;
   /** Gradient through u_r = W_r / (‖W_r‖ + ε): dW_r (+)= dU_r/(n+ε) − W_r (W_r·dU_r)/(n (n+ε)²), n = ‖W_r‖. */
   normalizeRowsGradient(dW: Tensor, accumulate: boolean, dU: Tensor, W: Tensor, epsilon: number): void;
-  adam(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamStep): void;
+  /** One Adam step (see {@link AdamStep}); with `unitRows` each row is then divided by its norm + epsilon, as in {@link normalizeRows}. */
+  adam(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamStep, unitRows?: { epsilon: number }): void;
 }

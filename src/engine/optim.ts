@@ -78,10 +78,16 @@ export class Optimizer {
 
   /** Records what comes before clipping and the squared norm of each gradient; sum them for the global norm. */
   prepare(tape: Tape): Scalar[] {
-    for (const stage of this.plan.stages.slice(0, this.#firstUpdate)) this.#run(stage, 0, 1);
-    return this.#moments.map(({ gradient }) => {
+    const { kernels } = this.#device;
+    const before = this.plan.stages.slice(0, this.#firstUpdate);
+    // A projection just before measures its result while the rows are at hand.
+    const last = before.at(-1);
+    for (const stage of last?.kind === 'project' ? before.slice(0, -1) : before) this.#run(stage, 0, 1);
+    return this.parameters.map(({ tensor, unitRows }, i) => {
+      const { gradient } = this.#moments[i];
       const square = tape.scalar();
-      this.#device.kernels.innerProduct(square, gradient, gradient);
+      if (last?.kind === 'project' && unitRows) kernels.projectRows(gradient, square, tensor, last.epsilon);
+      else kernels.innerProduct(square, gradient, gradient);
       return square;
     });
   }
@@ -102,11 +108,17 @@ export class Optimizer {
 
   #run(stage: Stage, step: number, gradientScale: number): void {
     const { kernels } = this.#device;
+    const { stages } = this.plan;
+    const next = stages[stages.indexOf(stage) + 1];
+    const fused = stages[stages.indexOf(stage) - 1]?.kind === 'adam';
     for (const [i, { tensor, unitRows }] of this.parameters.entries()) {
       const { gradient, m, v } = this.#moments[i];
-      if (stage.kind === 'adam') kernels.adam(tensor, gradient, m, v, this.#constants(step, gradientScale));
-      else if (stage.kind === 'project' && unitRows) kernels.projectRows(gradient, tensor, stage.epsilon);
-      else if (stage.kind === 'renormalize' && unitRows) kernels.normalizeRows(tensor, stage.epsilon);
+      if (stage.kind === 'adam') {
+        const renormalize = unitRows && next?.kind === 'renormalize' ? { epsilon: next.epsilon } : undefined;
+        kernels.adam(tensor, gradient, m, v, this.#constants(step, gradientScale), renormalize);
+      } else if (stage.kind === 'project' && unitRows) {
+        kernels.projectRows(gradient, this.#device.scratch('f64', 1), tensor, stage.epsilon);
+      } else if (stage.kind === 'renormalize' && unitRows && !fused) kernels.normalizeRows(tensor, stage.epsilon);
     }
   }
 

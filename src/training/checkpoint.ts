@@ -52,7 +52,7 @@ const stateSchema = z.strictObject({
   step: z.number().int().min(0),
   adamSteps: z.number().int().min(0),
   skippedSteps: z.number().int().min(0),
-  /** Total loss of the first step (or mean ‖x‖² of its batch if that is more), against which an explosion is judged. */
+  /** Total loss of the first step, or mean ‖x‖² of a batch if that is more: what an explosion is judged by. */
   firstLoss: z.number().nullable(),
   hostState: z.record(z.string(), z.number()),
   sourceHash: z.string(),

@@ -12,6 +12,9 @@ import { Spread, squaredDistance, validate } from './validation.ts';
 /** A loss this many times the first one counts as an explosion. */
 const EXPLOSION = 1000;
 
+/** Steps whose data say how large a loss may be. */
+const REFERENCE_STEPS = 100;
+
 export interface Progress {
   step: number;
   steps: number;
@@ -124,9 +127,11 @@ function judge(
   batch: Float32Array,
 ): void {
   if (!taken) member.skippedSteps++;
-  // Small batches can be fitted exactly from the start: a loss is never judged by less than the size of the data.
-  else if (member.firstLoss === null) member.firstLoss = Math.max(total, meanSquare(batch, member.sae.d)) || null;
-  const exploded = taken && member.firstLoss !== null && total > EXPLOSION * member.firstLoss;
+  // Tiny batches can be empty, or fitted exactly from the start: a loss is never judged by less than the size of the data.
+  else if (step < REFERENCE_STEPS) {
+    member.firstLoss = Math.max(member.firstLoss ?? total, meanSquare(batch, member.sae.d));
+  }
+  const exploded = taken && total > EXPLOSION * (member.firstLoss ?? Infinity);
   member.badInRow = taken && !exploded ? 0 : member.badInRow + 1;
   const isLast = step + 1 === member.steps;
   if (member.badInRow < member.config.common.maxBadSteps && !(isLast && exploded)) return;
@@ -142,7 +147,9 @@ function judge(
 
 /** Mean ‖x‖² of the rows. */
 function meanSquare(rows: Float32Array, d: number): number {
-  return (squaredDistance(rows, new Float32Array(rows.length)) * d) / rows.length;
+  let sum = 0;
+  for (const value of rows) sum += value * value;
+  return (sum * d) / rows.length;
 }
 
 async function log(

@@ -36,7 +36,15 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
   decodeGradients: (kernels, lab) => {
     const [dW, codes] = [lab.out(WIDTH, D), lab.encoded()];
     const dValue = { tensor: lab.dots(codes), accumulate: true };
-    kernels.decodeGradients(dValue, { tensor: dW, accumulate: false }, codes, lab.indexed(codes), codes.value, lab.W, lab.x);
+    kernels.decodeGradients(
+      dValue,
+      { tensor: dW, accumulate: false },
+      codes,
+      lab.indexed(codes),
+      codes.value,
+      lab.W,
+      lab.x,
+    );
     return [dValue.tensor, dW];
   },
   dotsByLatent: (kernels, lab) => {
@@ -183,8 +191,9 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
   projectRows: (kernels, lab) => {
     const gradient = lab.out(WIDTH, D);
     kernels.scaleRows(gradient, false, lab.perLatent, lab.row, 1);
-    kernels.projectRows(gradient, lab.W, 1e-8);
-    return [gradient];
+    const square = lab.sums(1);
+    kernels.projectRows(gradient, square, lab.W, 1e-8);
+    return [gradient, square];
   },
   normalizeRows: (kernels, lab) => {
     kernels.normalizeRows(lab.W, 1e-8);
@@ -209,7 +218,7 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
       epsilon: 1e-8,
       decay: 0.99,
     };
-    kernels.adam(lab.W, gradient, m, v, step);
+    kernels.adam(lab.W, gradient, m, v, step, { epsilon: 1e-8 });
     return [lab.W, m, v];
   },
 };

@@ -8,19 +8,15 @@ import { finalState, makeShards, metricsOf, run, SMALL, sets, temporaryFolder } 
 const shared = folderForAll();
 const SHARDS = join(shared.path, 'acts');
 const ARCHITECTURES = ['topk', 'h-sae'] as const;
-/** 30 steps. */
-const STEPS = ['--tokens', '960', ...sets('h-sae.atoms=3', 'h-sae.subspace=2', 'checkpointEvery=8')];
+const OWN_SETTINGS = { topk: [], 'h-sae': ['h-sae.atoms=3', 'h-sae.subspace=2'] } as const;
 
 beforeAll(() => void makeShards(SHARDS));
 afterAll(shared.remove);
 
-function flags(arch: string): string[] {
-  const others = ARCHITECTURES.filter((name) => name !== arch);
-  return STEPS.filter(
-    (flag, i) =>
-      !others.some((name) => flag.startsWith(`${name}.`) || (STEPS[i + 1] ?? '').startsWith(`${name}.`)) ||
-      flag === '--tokens',
-  );
+/** Flags of a training of 30 steps. */
+function flags(...names: (typeof ARCHITECTURES)[number][]): string[] {
+  const own = names.flatMap((name) => [...OWN_SETTINGS[name]]);
+  return [...names.flatMap((name) => ['--arch', name]), '--tokens', '960', ...sets('checkpointEvery=8', ...own)];
 }
 
 async function train(acts: string, out: string, ...more: string[]): Promise<string> {
@@ -40,7 +36,7 @@ describe.each([
   beforeAll(async () => {
     folder = join(shared.path, acts === SHARDS ? 'on-shards' : 'on-tree');
     for (const arch of ARCHITECTURES) {
-      const out = await train(acts, join(folder, arch), '--arch', arch, '--threads', '1', ...flags(arch));
+      const out = await train(acts, join(folder, arch), '--threads', '1', ...flags(arch));
       alone[arch] = finalState(out);
     }
   });
@@ -48,7 +44,7 @@ describe.each([
   it.each(ARCHITECTURES)('%s: again, and on two threads', async (arch) => {
     const out = temporaryFolder();
     for (const threads of ['1', '2']) {
-      await train(acts, join(out, threads), '--arch', arch, '--threads', threads, ...flags(arch));
+      await train(acts, join(out, threads), '--threads', threads, ...flags(arch));
       expect(finalState(join(out, threads))).toEqual(alone[arch]);
     }
   });
@@ -63,38 +59,39 @@ describe.each([
   });
 
   it('several architectures on one stream', async () => {
-    const out = await train(acts, join(temporaryFolder(), 'both'), '--arch', 'h-sae', '--arch', 'topk', ...STEPS);
+    const out = await train(acts, join(temporaryFolder(), 'both'), ...flags('h-sae', 'topk'));
     for (const arch of ARCHITECTURES) expect(finalState(join(out, arch))).toEqual(alone[arch]);
   });
 
   it('another seed gives something else', async () => {
-    const out = await train(acts, temporaryFolder(), '--arch', 'topk', '--seed', '1', ...flags('topk'));
+    const out = await train(acts, temporaryFolder(), '--seed', '1', ...flags('topk'));
     expect(finalState(out)).not.toEqual(alone.topk);
   });
 
-  it.each([...ARCHITECTURES, 'both'])('%s: interrupted after every few steps', async (arch) => {
-    const out = join(temporaryFolder(), 'run');
-    const names = arch === 'both' ? [...ARCHITECTURES] : [arch];
-    const first = names.flatMap((name) => ['--arch', name]);
-    const start = ['--acts', acts, ...first, ...SMALL, ...(arch === 'both' ? STEPS : flags(arch)), '--seed', '0'];
-    let interruptions = 0;
-    for (;;) {
-      const timer = interruptWhenTraining();
-      const ended = await run('train', '--out', out, ...(existsSync(out) ? ['--resume'] : start));
-      clearInterval(timer);
-      if (ended.code === 0) break;
-      interruptions++;
-      expect(ended.code, ended.err).toBe(130);
-      expect(ended.err).toMatch(/^error: stopped after step \d+ of 30; everything is saved\n {2}try: .*--resume/m);
-    }
-    expect(interruptions).toBeGreaterThan(0);
-    for (const name of names) {
-      const member = arch === 'both' ? join(out, name) : out;
-      expect(finalState(member)).toEqual(alone[name]);
-      const lines = (at: string): unknown[] => metricsOf(at).map((line) => ({ ...line, tokens_per_s: 0 }));
-      expect(lines(member)).toEqual(lines(join(folder, name)));
-    }
-  });
+  it.each([[['topk']], [['h-sae']], [['topk', 'h-sae']]] as const)(
+    '%s: interrupted after every step',
+    async (names) => {
+      const out = join(temporaryFolder(), 'run');
+      const start = ['--acts', acts, ...SMALL, ...flags(...names), '--seed', '0'];
+      let interruptions = 0;
+      for (;;) {
+        const timer = interruptWhenTraining();
+        const ended = await run('train', '--out', out, ...(existsSync(out) ? ['--resume'] : start));
+        clearInterval(timer);
+        if (ended.code === 0) break;
+        interruptions++;
+        expect(ended.code, ended.err).toBe(130);
+        expect(ended.err).toMatch(/^error: stopped after step \d+ of 30; everything is saved\n {2}try: .*--resume/m);
+      }
+      expect(interruptions).toBeGreaterThan(0);
+      for (const name of names) {
+        const member = names.length > 1 ? join(out, name) : out;
+        expect(finalState(member)).toEqual(alone[name]);
+        const lines = (at: string): unknown[] => metricsOf(at).map((line) => ({ ...line, tokens_per_s: 0 }));
+        expect(lines(member)).toEqual(lines(join(folder, name)));
+      }
+    },
+  );
 });
 
 /** Sends this process the signal of Ctrl-C as soon as a training listens; it then saves after its first step. */

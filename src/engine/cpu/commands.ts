@@ -42,10 +42,10 @@ export const KERNELS = {
   columnSum: 'pi pp ii f',
   rowDots: 'ppp iii',
   scaleRows: 'pi pp iii f',
-  projectRows: 'pp ii f',
+  projectRows: 'ppp ii f',
   normalizeRows: 'p ii f',
   normalizeRowsGradient: 'pi pp ii f',
-  adam: 'pppp i fffffffff',
+  adam: 'pppp ii fffffffff i f',
 } as const;
 
 export type KernelName = keyof typeof KERNELS;

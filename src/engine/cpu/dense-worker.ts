@@ -7,8 +7,27 @@ import { DenseProduct, type ProductKind } from './dense-product.ts';
 import { PrivateMemory } from './private-memory.ts';
 
 interface DenseExports {
-  selectTop(scores: number, rows: number, n: number, tile: number, k: number, floor: number, outIndex: number, outValue: number, scratch: number): void;
-  selectAtLeast(scores: number, rows: number, n: number, tile: number, floor: number, outCount: number, outIndex: number, outValue: number): number;
+  selectTop(
+    scores: number,
+    rows: number,
+    n: number,
+    tile: number,
+    k: number,
+    floor: number,
+    outIndex: number,
+    outValue: number,
+    scratch: number,
+  ): void;
+  selectAtLeast(
+    scores: number,
+    rows: number,
+    n: number,
+    tile: number,
+    floor: number,
+    outCount: number,
+    outIndex: number,
+    outValue: number,
+  ): number;
   productTransposed(a: number, b: number, bias: number, out: number, m: number, n: number, depth: number): void;
 }
 
@@ -73,7 +92,17 @@ export class DenseWorker {
     const regions = this.#plan(d, n, { index: selected, value: selected, scratch: 4 * n });
     const names = list ? this.#u32(list, n) : undefined;
     for await (const [row, count] of this.#scoredBlocks(x, W, bias, rows, width, d, n, names, cursor)) {
-      this.#kernels.selectTop(regions.scores, count, n, TILE.latents, top, floor, regions.index, regions.value, regions.scratch);
+      this.#kernels.selectTop(
+        regions.scores,
+        count,
+        n,
+        TILE.latents,
+        top,
+        floor,
+        regions.index,
+        regions.value,
+        regions.scratch,
+      );
       const index = this.#private.u32('index', count * top);
       if (names) for (let i = 0; i < index.length; i++) index[i] = names[index[i]];
       this.#u32(indexOut, rows * top).set(index, row * top);
@@ -132,7 +161,11 @@ export class DenseWorker {
   }
 
   /** Room for a block of inputs, the mirror of an encoder and a block of scores, and for `more`. */
-  #plan<K extends string>(d: number, n: number, more: Record<K, number>): Record<K | 'x' | 'W' | 'bias' | 'scores', number> {
+  #plan<K extends string>(
+    d: number,
+    n: number,
+    more: Record<K, number>,
+  ): Record<K | 'x' | 'W' | 'bias' | 'scores', number> {
     return this.#private.plan({ x: TILE.rows * d, W: n * d, bias: n, scores: TILE.rows * n, ...more });
   }
 

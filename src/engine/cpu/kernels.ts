@@ -440,9 +440,12 @@ export class CpuKernels implements Kernels {
     );
   }
 
-  projectRows(gradient: Tensor, W: Tensor, epsilon: number): void {
+  projectRows(gradient: Tensor, square: Tensor, W: Tensor, epsilon: number): void {
     const cols = W.shape[W.shape.length - 1];
-    this.#device.emit('projectRows', on(gradient), on(W), sizeOf(W.shape) / cols, cols, epsilon);
+    const rows = sizeOf(W.shape) / cols;
+    const squares = this.#device.scratch('f64', rows);
+    this.#device.emit('projectRows', on(gradient), squares, on(W), rows, cols, epsilon);
+    this.sum(square, squares, 1);
   }
 
   normalizeRows(W: Tensor, epsilon: number): void {
@@ -455,10 +458,21 @@ export class CpuKernels implements Kernels {
     this.#device.emit('normalizeRowsGradient', on(dW), Number(accumulate), on(dU), on(W), rows, cols, epsilon);
   }
 
-  adam(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamStep): void {
+  adam(
+    parameter: Tensor,
+    gradient: Tensor,
+    m: Tensor,
+    v: Tensor,
+    step: AdamStep,
+    unitRows?: { epsilon: number },
+  ): void {
     const { gradientScale, beta1, beta2, stepSize, correction, epsilon, decay } = step;
     const constants = [gradientScale, beta1, 1 - beta1, beta2, 1 - beta2, stepSize, correction, epsilon, decay];
-    this.#device.emit('adam', on(parameter), on(gradient), on(m), on(v), sizeOf(parameter.shape), ...constants);
+    const cols = parameter.shape[parameter.shape.length - 1];
+    const rows = sizeOf(parameter.shape) / cols;
+    const arrays = [on(parameter), on(gradient), on(m), on(v)];
+    const unit = [unitRows ? 1 : 0, unitRows?.epsilon ?? 0];
+    this.#device.emit('adam', ...arrays, rows, cols, ...constants, ...unit);
   }
 
   /** A counter from which the workers take blocks of rows. */

@@ -27,8 +27,10 @@ export function decode(
       const dValues = tape.slotFor(values, () => device.scratchLike(codes, 'f32', block));
       const dW = tape.slotFor(W);
       if (dValues && dW) kernels.decodeGradients(dValues, dW, codes, tape.latentIndex(codes), values, W, dOut, block);
-      else if (dValues) kernels.gatheredDots(dValues.tensor, dValues.accumulate, codes, block === 1 ? values : null, W, dOut, block);
-      else if (dW) kernels.latentGradient(dW.tensor, dW.accumulate, codes, tape.latentIndex(codes), values, dOut, block);
+      else if (dValues)
+        kernels.gatheredDots(dValues.tensor, dValues.accumulate, codes, block === 1 ? values : null, W, dOut, block);
+      else if (dW)
+        kernels.latentGradient(dW.tensor, dW.accumulate, codes, tape.latentIndex(codes), values, dOut, block);
       const dBase = tape.slotFor(base);
       if (dBase && base!.shape.length === 1) kernels.columnSum(dBase.tensor, dBase.accumulate, dOut, null, 1);
       else if (dBase) kernels.scale(dBase.tensor, dBase.accumulate, dOut, 1);

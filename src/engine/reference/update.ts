@@ -2,30 +2,28 @@
 import type { Tensor } from '../device.ts';
 import type { Kernels } from '../kernels.ts';
 import type { Recorder } from './kernels.ts';
-import { f32 } from './tensors.ts';
+import { f32, f64 } from './tensors.ts';
 
 type Update = Pick<Kernels, 'projectRows' | 'normalizeRows' | 'normalizeRowsGradient' | 'adam'>;
 
 export function updateKernels({ record }: Recorder): Update {
   return {
-    projectRows(gradient, W, epsilon) {
+    projectRows(gradient, square, W, epsilon) {
       record(() => {
+        let total = 0;
         eachRow(W, (row, from, to) => {
           const slice = f32(gradient).subarray(from, to);
           const length = Math.sqrt(dot(row, row)) + epsilon;
           const along = dot(slice, row) / length ** 2;
           if (length > 0) slice.forEach((g, i) => (slice[i] = g - along * row[i]));
+          total += dot(slice, slice);
         });
+        f64(square)[0] = total;
       });
     },
 
     normalizeRows(W, epsilon) {
-      record(() => {
-        eachRow(W, (row) => {
-          const length = Math.sqrt(dot(row, row)) + epsilon;
-          if (length > 0) row.forEach((w, i) => (row[i] = w / length));
-        });
-      });
+      record(() => eachRow(W, (row) => normalize(row, epsilon)));
     },
 
     normalizeRowsGradient(dW, accumulate, dU, W, epsilon) {
@@ -43,7 +41,7 @@ export function updateKernels({ record }: Recorder): Update {
       });
     },
 
-    adam(parameter, gradient, m, v, { gradientScale, beta1, beta2, stepSize, correction, epsilon, decay }) {
+    adam(parameter, gradient, m, v, { gradientScale, beta1, beta2, stepSize, correction, epsilon, decay }, unitRows) {
       record(() => {
         const [p, g, first, second] = [f32(parameter), f32(gradient), f32(m), f32(v)];
         for (let i = 0; i < p.length; i++) {
@@ -52,6 +50,7 @@ export function updateKernels({ record }: Recorder): Update {
           second[i] = beta2 * second[i] + (1 - beta2) * scaled ** 2;
           p[i] = decay * p[i] - (stepSize * first[i]) / (Math.sqrt(second[i]) * correction + epsilon);
         }
+        if (unitRows) eachRow(parameter, (row) => normalize(row, unitRows.epsilon));
       });
     },
   };
@@ -62,6 +61,11 @@ function eachRow(matrix: Tensor, visit: (row: Float32Array, from: number, to: nu
   const data = f32(matrix);
   const cols = matrix.shape[matrix.shape.length - 1];
   for (let from = 0; from < data.length; from += cols) visit(data.subarray(from, from + cols), from, from + cols);
+}
+
+function normalize(row: Float32Array, epsilon: number): void {
+  const length = Math.sqrt(dot(row, row)) + epsilon;
+  if (length > 0) row.forEach((w, i) => (row[i] = w / length));
 }
 
 const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i], 0);

@@ -25,7 +25,7 @@ export async function runProjection(device: Device, path: string, report: Report
     ['eps', 1e-6],
   ] as const) {
     const [gradient, W] = [filled(vectors.grad), filled(vectors.W)];
-    device.kernels.projectRows(gradient, W, epsilon);
+    device.kernels.projectRows(gradient, device.persistent('f64', 1), W, epsilon);
     report.compare(name, await device.read(gradient), rows(vectors[name]), TOLERANCE);
   }
   report.skip('raw', 'belongs to an architecture that is not implemented (switch)');

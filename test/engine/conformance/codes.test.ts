@@ -122,8 +122,19 @@ onEveryDevice((bench) => {
       const dValues = { tensor: bench.device.scratchLike(codes, 'f32', block), accumulate: false };
       const index = indexOf(bench, codes);
       const valuesOf = block === 1 ? codes.value : drawn.tensor;
-      bench.kernels.decodeGradients(dValues, { tensor: dW, accumulate }, codes, index, valuesOf, weights, gradient, block);
-      const dots = oracle.gather(rows, oracle.scores(dOut, W, null), block).map((v, t) => (block === 1 && values[t] === 0 ? 0 : v));
+      bench.kernels.decodeGradients(
+        dValues,
+        { tensor: dW, accumulate },
+        codes,
+        index,
+        valuesOf,
+        weights,
+        gradient,
+        block,
+      );
+      const dots = oracle
+        .gather(rows, oracle.scores(dOut, W, null), block)
+        .map((v, t) => (block === 1 && values[t] === 0 ? 0 : v));
       await bench.expectClose(bench.vector([...(await bench.device.read(dValues.tensor, 0, dots.length))]), dots);
       const sums = oracle.multiply(oracle.transpose(oracle.spread(rows, values, width, block)), dOut);
       await bench.expectClose(dW, (accumulate ? oracle.add(sums, before) : sums).flat());

@@ -20,12 +20,14 @@ onEveryDevice((bench) => {
       const G = oracle.normalMatrix(random, rows * block, d);
       const weights = bench.put('f32', W.flat(), rows, block, d);
       const gradient = bench.put('f32', G.flat(), rows, block, d);
-      bench.kernels.projectRows(gradient, weights, epsilon);
+      const square = bench.out('f64', 1);
+      bench.kernels.projectRows(gradient, square, weights, epsilon);
       bench.kernels.normalizeRows(weights, epsilon);
       const unit = W.map((row) => row.map((w) => w / Math.max(norm(row) + epsilon, 1e-30)));
       const projected = G.map((row, r) => row.map((g, i) => g - oracle.dot(row, unit[r]) * unit[r][i]));
       await bench.expectClose(weights, unit.flat());
       await bench.expectClose(gradient, projected.flat());
+      await bench.expectClose(square, [oracle.sum(projected.flat().map((g) => g * g))]);
     }),
   );
 
@@ -69,5 +71,27 @@ onEveryDevice((bench) => {
       await bench.expectClose(parameter, p);
       await bench.expectClose(first, m);
       await bench.expectClose(second, v);
+    }));
+
+  it('adam with unit rows: adam, then normalizeRows', () =>
+    oracle.forShapes(async ({ rows, d }, random) => {
+      bench.begin();
+      const [p, g] = [oracle.normalMatrix(random, rows, d), oracle.normalMatrix(random, rows, d)];
+      const step = {
+        gradientScale: 1,
+        beta1: 0.9,
+        beta2: 0.999,
+        stepSize: 0.01,
+        correction: 31,
+        epsilon: 1e-8,
+        decay: 1,
+      };
+      const [fused, apart] = [bench.matrix(p), bench.matrix(p)];
+      const gradient = bench.matrix(g);
+      const [m1, v1, m2, v2] = Array.from({ length: 4 }, () => bench.matrix(p.map((row) => row.map(() => 0))));
+      bench.kernels.adam(fused, gradient, m1, v1, step, { epsilon: 1e-3 });
+      bench.kernels.adam(apart, gradient, m2, v2, step);
+      bench.kernels.normalizeRows(apart, 1e-3);
+      await bench.expectClose(fused, [...(await bench.read(apart, 'f32'))]);
     }));
 });
