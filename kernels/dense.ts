@@ -34,12 +34,15 @@ function collectTile(row: usize, n: i32, threshold: f32, first: u32, keys: usize
     while (mask) {
       const at = i + ctz(mask);
       mask &= mask - 1;
-      store<u64>(keys + (<usize>(found++) << 3), keyOf(load<f32>(row + (<usize>at << 2)), first + <u32>at));
+      store<u64>(keys + (<usize>found << 3), keyOf(load<f32>(row + (<usize>at << 2)), first + <u32>at));
+      found++;
     }
   }
   for (; i < n; i++) {
     const v = load<f32>(row + (<usize>i << 2));
-    if (v >= threshold) store<u64>(keys + (<usize>(found++) << 3), keyOf(v, first + <u32>i));
+    if (v < threshold || v != v) continue;
+    store<u64>(keys + (<usize>found << 3), keyOf(v, first + <u32>i));
+    found++;
   }
   return found;
 }

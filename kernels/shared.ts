@@ -1,4 +1,5 @@
 /** Entry of the module that all workers share: every kernel of the command queue. */
+export * from './codes';
 export * from './sparse';
 export * from './experts';
 export * from './elementwise';

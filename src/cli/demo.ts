@@ -85,7 +85,7 @@ export const demo = defineCommand({
       result.drawing,
     ]);
     terminal.result(
-      { out: folder, seconds: outcome.seconds, results: results.map(({ drawing: _, ...numbers }) => numbers) },
+      { out: folder, seconds: outcome.seconds, results: results.map((result) => ({ ...result, drawing: undefined })) },
       [
         '',
         ...table([['', 'variance explained', 'L0', 'dead', 'features found', 'edges found', 'wrong edges'], ...rows]),

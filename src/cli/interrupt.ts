@@ -4,7 +4,10 @@ import type { Terminal } from './terminal.ts';
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Runs a job that stops, with an InterruptedError, soon after its signal aborts. */
-export async function untilInterrupted<T>(terminal: Terminal, job: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function untilInterrupted<T>(
+  terminal: Pick<Terminal, 'note'>,
+  job: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const controller = new AbortController();
   const ignore = (): void => {
     for (const name of SIGNALS) process.off(name, interrupt);

@@ -11,7 +11,8 @@ import type { RunConfig } from '../training/config.ts';
 import { Member } from '../training/member.ts';
 import { openSource } from '../training/sources.ts';
 import { train, type Progress } from '../training/trainer.ts';
-import { newPlans, resumePlans, type PlanRequest } from './train-plans.ts';
+import { untilInterrupted } from './interrupt.ts';
+import { newPlans, resumePlans, type Plan, type PlanRequest } from './train-plans.ts';
 
 export interface TrainingRequest extends PlanRequest {
   resume: boolean;
@@ -36,12 +37,19 @@ export interface TrainingOutcome {
 /** @throws SaeforestError of every kind; folders are left as the error says */
 export async function runTraining(request: TrainingRequest): Promise<TrainingOutcome> {
   const plans = request.resume ? resumePlans(request) : newPlans(request);
+  return untilInterrupted(request, (signal) => trainPlans(plans, request, signal));
+}
+
+async function trainPlans(
+  plans: readonly Plan[],
+  request: TrainingRequest,
+  signal: AbortSignal,
+): Promise<TrainingOutcome> {
   const began = performance.now();
   const device = await CpuDevice.create(request.threads === undefined ? {} : { threads: request.threads });
   const members: Member[] = [];
   const made: string[] = [];
   const sources = new Map<string, ActivationSource>();
-  const stop = stopSignal(request.note);
   try {
     const opened = [];
     for (const plan of plans) opened.push({ ...plan, source: await sourceFor(sources, plan.folder, plan.config) });
@@ -54,7 +62,7 @@ export async function runTraining(request: TrainingRequest): Promise<TrainingOut
     for (const member of members) member.begin();
     const first = Math.min(...members.map((member) => member.step));
     if (first === members[0].steps) request.note('nothing to do: the run is complete');
-    await trainAll(device, members, stop.signal, request.onProgress);
+    await trainAll(device, members, signal, request.onProgress);
     const seconds = (performance.now() - began) / 1000;
     return {
       runs: members.map((member) => ({
@@ -69,7 +77,6 @@ export async function runTraining(request: TrainingRequest): Promise<TrainingOut
       peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
     };
   } finally {
-    stop.remove();
     for (const member of members) member.close();
     // Those in which nothing came to be.
     for (const folder of made.toReversed()) if (listFolder(folder).length === 0) rmdirSync(folder);
@@ -137,16 +144,4 @@ function facts(device: Device): ConstructorParameters<typeof Member>[4] {
     version: string;
   };
   return { version, command: process.argv.slice(2), device: device.info };
-}
-
-/** First Ctrl-C: finish the step, save, stop. Second: stop at once. */
-function stopSignal(note: (line: string) => void): { signal: AbortSignal; remove: () => void } {
-  const controller = new AbortController();
-  const handler = (): void => {
-    if (controller.signal.aborted) process.exit(130);
-    note('stopping after this step and saving; once more to stop at once');
-    controller.abort();
-  };
-  process.on('SIGINT', handler).on('SIGTERM', handler);
-  return { signal: controller.signal, remove: () => process.off('SIGINT', handler).off('SIGTERM', handler) };
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder as folderForAll } from '../activations/folders.ts';
-import { finalState, makeShards, metricsOf, run, SMALL, sets, temporaryFolder } from './support.ts';
+import { finalState, interrupted, makeShards, metricsOf, run, SMALL, sets, temporaryFolder } from './support.ts';
 
 const shared = folderForAll();
 const SHARDS = join(shared.path, 'acts');
@@ -75,9 +75,7 @@ describe.each([
       const start = ['--acts', acts, ...SMALL, ...flags(...names), '--seed', '0'];
       let interruptions = 0;
       for (;;) {
-        const timer = interruptWhenTraining();
-        const ended = await run('train', '--out', out, ...(existsSync(out) ? ['--resume'] : start));
-        clearInterval(timer);
+        const ended = await interrupted('train', '--out', out, ...(existsSync(out) ? ['--resume'] : start));
         if (ended.code === 0) break;
         interruptions++;
         expect(ended.code, ended.err).toBe(130);
@@ -93,14 +91,3 @@ describe.each([
     },
   );
 });
-
-/** Sends this process the signal of Ctrl-C as soon as a training listens; it then saves after its first step. */
-function interruptWhenTraining(): NodeJS.Timeout {
-  const before = process.listenerCount('SIGINT');
-  const timer = setInterval(() => {
-    if (process.listenerCount('SIGINT') === before) return;
-    clearInterval(timer);
-    process.emit('SIGINT');
-  }, 5);
-  return timer;
-}

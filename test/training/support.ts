@@ -50,6 +50,17 @@ export async function run(...argv: string[]): Promise<Ended> {
   return ended;
 }
 
+/** The same with a Ctrl-C as soon as a training listens for it: it then saves after its first step. */
+export async function interrupted(...argv: string[]): Promise<Ended> {
+  const before = process.listenerCount('SIGINT');
+  const timer = setInterval(() => {
+    if (process.listenerCount('SIGINT') === before) return;
+    clearInterval(timer);
+    process.emit('SIGINT');
+  }, 5);
+  return run(...argv).finally(() => clearInterval(timer));
+}
+
 /** Runs a command of the built program. `watch` sees the process, and what it has written to stderr after each piece. */
 export function launch(
   argv: readonly string[],

@@ -10,7 +10,7 @@ import {
 } from '../device.ts';
 import { DENSE, KERNELS, KERNEL_NAMES, PROGRAM, type KernelName } from './commands.ts';
 import { Heap } from './heap.ts';
-import { CpuKernels } from './kernels.ts';
+import { cpuKernels, type CpuKernels } from './kernels.ts';
 import { CpuCodes, CpuTensor } from './tensors.ts';
 import { HEAP_START, WorkerPool } from './workers.ts';
 
@@ -57,7 +57,7 @@ export class CpuDevice implements Device {
     this.#pool = pool;
     this.#heap = new Heap(pool.memory, HEAP_START);
     this.info = { name: 'cpu', threads: pool.threads, product: pool.product };
-    this.kernels = new CpuKernels(this);
+    this.kernels = cpuKernels(this);
     this.#words = new Int32Array(pool.memory.buffer, PROGRAM.offset, PROGRAM.bytes / 4);
     this.#floats = new Float32Array(pool.memory.buffer, PROGRAM.offset, PROGRAM.bytes / 4);
   }

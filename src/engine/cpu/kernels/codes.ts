@@ -1,0 +1,142 @@
+/** Codes with matrices, sums over entries, and the bookkeeping of latents. */
+import { sizeOf } from '../../device.ts';
+import type { Kernels } from '../../kernels.ts';
+import type { CpuDevice } from '../device.ts';
+import { lazySize, maybe, on } from './arguments.ts';
+
+export function codesKernels(
+  device: CpuDevice,
+): Pick<
+  Kernels,
+  | 'decode'
+  | 'gatheredDots'
+  | 'indexLatents'
+  | 'latentGradient'
+  | 'decodeGradients'
+  | 'dotsByLatent'
+  | 'latentSum'
+  | 'absoluteRowSums'
+  | 'absoluteGradient'
+  | 'scatterAdd'
+  | 'valuesInRange'
+  | 'smallestPositive'
+  | 'countSinceFired'
+  | 'listAtLeast'
+> {
+  return {
+    decode(out, codes, values, W, base, block = 1) {
+      const [rows, cols] = out.shape;
+      const stride = base && base.shape.length === 2 ? cols : 0;
+      device.emit(
+        'decode',
+        on(out),
+        on(codes.rowPtr),
+        on(codes.index),
+        on(values),
+        on(W),
+        maybe(base),
+        stride,
+        rows,
+        cols,
+        block,
+      );
+    },
+    gatheredDots(out, accumulate, codes, mask, W, vectors, block = 1) {
+      const [rows, cols] = vectors.shape;
+      device.emit(
+        'gatheredDots',
+        on(out),
+        Number(accumulate),
+        on(codes.rowPtr),
+        on(codes.index),
+        maybe(mask),
+        on(W),
+        on(vectors),
+        rows,
+        cols,
+        block,
+      );
+    },
+    indexLatents(index, codes) {
+      const cursor = device.scratch('u32', codes.width);
+      const latentPtr = on(index.latentPtr);
+      device.emit('countLatents', latentPtr, on(codes.index), on(codes.rowPtr), codes.rows, codes.width);
+      device.emit('prefixSum', latentPtr, codes.width + 1);
+      device.emit(
+        'placeEntries',
+        latentPtr,
+        cursor,
+        on(index.entryOf),
+        on(index.rowOf),
+        on(codes.index),
+        on(codes.rowPtr),
+        codes.rows,
+        codes.width,
+      );
+    },
+    latentGradient(out, accumulate, codes, index, coefficient, source, block = 1) {
+      device.emit(
+        'latentGradient',
+        on(out),
+        Number(accumulate),
+        on(index.latentPtr),
+        on(index.entryOf),
+        on(index.rowOf),
+        on(coefficient),
+        on(source),
+        codes.width,
+        source.shape[1],
+        block,
+      );
+    },
+    decodeGradients(dValues, dW, codes, index, values, W, dOut, block = 1) {
+      const outputs = [on(dValues.tensor), Number(dValues.accumulate), on(dW.tensor), Number(dW.accumulate)];
+      const entries = [on(index.latentPtr), on(index.entryOf), on(index.rowOf), on(values)];
+      device.emit('decodeGradients', ...outputs, ...entries, on(W), on(dOut), codes.width, dOut.shape[1], block);
+    },
+    dotsByLatent(out, codes, index, W, vectors, block = 1) {
+      const entries = [on(index.latentPtr), on(index.entryOf), on(index.rowOf)];
+      device.emit('dotsByLatent', on(out), ...entries, on(W), on(vectors), codes.width, vectors.shape[1], block);
+    },
+    latentSum(out, accumulate, codes, index, coefficient) {
+      device.emit(
+        'latentSum',
+        on(out),
+        Number(accumulate),
+        on(index.latentPtr),
+        on(index.entryOf),
+        on(coefficient),
+        codes.width,
+      );
+    },
+    absoluteRowSums(rowSums, codes) {
+      device.emit('absoluteRowSums', on(rowSums), on(codes.rowPtr), on(codes.value), codes.rows);
+    },
+    absoluteGradient(dValue, accumulate, codes, scale) {
+      device.emit(
+        'absoluteGradient',
+        on(dValue),
+        Number(accumulate),
+        on(codes.rowPtr),
+        on(codes.value),
+        codes.rows,
+        scale,
+      );
+    },
+    scatterAdd(out, source, position) {
+      device.emit('scatterAdd', on(out), on(source), on(position), lazySize(position));
+    },
+    valuesInRange(out, codes, from, to) {
+      device.emit('valuesInRange', on(out), on(codes.index), on(codes.rowPtr), on(codes.value), codes.rows, from, to);
+    },
+    smallestPositive(rowMin, codes) {
+      device.emit('smallestPositive', on(rowMin), on(codes.rowPtr), on(codes.value), codes.rows);
+    },
+    countSinceFired(counter, codes, index, increment) {
+      device.emit('countSinceFired', on(counter), on(index.latentPtr), codes.width, increment);
+    },
+    listAtLeast(set, counter, threshold) {
+      device.emit('listAtLeast', on(set.list), on(set.count), on(counter), sizeOf(counter.shape), threshold);
+    },
+  };
+}

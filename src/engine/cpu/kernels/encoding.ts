@@ -1,0 +1,99 @@
+/** Encoding: the dense commands, and what the host does between them once it knows how many entries there are. */
+import type { LatentSet, Tensor } from '../../device.ts';
+import type { Kernels } from '../../kernels.ts';
+import type { CpuDevice } from '../device.ts';
+import { CpuCodes } from '../tensors.ts';
+import { maybe, on, takeCursor } from './arguments.ts';
+
+type EncodingKernels = Pick<Kernels, 'encodeTop' | 'encodeTopAmong' | 'encodeAtLeast' | 'topOfCodes'> & {
+  /** The dense product of encodeTop alone, its result dropped. For benchmarks. */
+  score(x: Tensor, W: Tensor): void;
+};
+
+export function encodingKernels(device: CpuDevice): EncodingKernels {
+  return {
+    encodeTop(codes, x, W, bias, floor) {
+      const own = CpuCodes.of(codes);
+      encode(device, own, x, W, bias, floor, own.perRow!, null);
+    },
+    encodeTopAmong(codes, x, W, bias, floor, k, among) {
+      const own = CpuCodes.of(codes);
+      device.emitHost(() => {
+        const listed = device.view(among.count)[0];
+        const top = Math.min(k, listed);
+        own.entries = own.rows * top;
+        device.place(own);
+        device.fillEvenly(own.rowPtr, top);
+      });
+      encode(device, own, x, W, bias, floor, k, among);
+    },
+    encodeAtLeast(codes, x, W, bias, floor) {
+      const own = CpuCodes.of(codes);
+      const [rows, d] = x.shape;
+      const counts = device.scratch('u32', rows);
+      device.emitDense('scanAtLeast', on(x), on(W), maybe(bias), counts, rows, own.width, d, takeCursor(device), floor);
+      device.emitHost(() => {
+        const rowPtr = device.view(own.rowPtr);
+        const found = device.view(counts);
+        rowPtr[0] = 0;
+        for (let r = 0; r < rows; r++) rowPtr[r + 1] = rowPtr[r] + found[r];
+        own.entries = rowPtr[rows];
+        device.place(own);
+      });
+      device.emitDense('placeAtLeast', own.index, own.value, own.rowPtr);
+    },
+    /** The dense product of {@link encodeTop} alone, its result dropped. For benchmarks. */
+    score(x, W) {
+      const [rows, d] = x.shape;
+      device.emitDense('score', on(x), on(W), null, rows, W.shape[0], d, takeCursor(device));
+    },
+    topOfCodes(top, position, codes) {
+      const own = CpuCodes.of(top);
+      const { threads } = device.info;
+      const scratchBytes = 8 * codes.width;
+      const scratch = device.scratch('f64', threads * codes.width);
+      device.emit(
+        'topOfCodes',
+        own.index,
+        own.value,
+        on(position),
+        on(codes.rowPtr),
+        on(codes.index),
+        on(codes.value),
+        own.rows,
+        own.perRow!,
+        scratch,
+        scratchBytes,
+      );
+    },
+  };
+}
+
+function encode(
+  device: CpuDevice,
+  codes: CpuCodes,
+  x: Tensor,
+  W: Tensor,
+  bias: Tensor | null,
+  floor: number,
+  k: number,
+  among: LatentSet | null,
+): void {
+  const [rows, d] = x.shape;
+  const outputs = [codes.index, codes.value];
+  const set = [maybe(among && among.list), maybe(among && among.count)];
+  device.emitDense(
+    'encodeTop',
+    on(x),
+    on(W),
+    maybe(bias),
+    ...outputs,
+    rows,
+    codes.width,
+    d,
+    k,
+    ...set,
+    takeCursor(device),
+    floor,
+  );
+}
