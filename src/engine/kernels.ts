@@ -37,8 +37,8 @@ export interface ExpertShape {
   slope: number;
 }
 
-export interface Kernels {
-  // --- encoding ---
+/** Encoding: the dense product and the selection. */
+export interface EncodingKernels {
   /**
    * codes = the k largest of z per row, z = W x (+ bias) where that is ≥ floor, else 0. Ties go to the lowest latent; rows
    * with fewer than k positive z are filled with value 0 from latent 0 upwards. floor > 0. x [rows, d], W [width, d].
@@ -58,8 +58,10 @@ export interface Kernels {
   encodeAtLeast(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number): void;
   /** top = the k largest entries per row of `codes`, filled like {@link encodeTop}; position [rows·k] = entry taken, or 2³²−1 for a fill. */
   topOfCodes(top: Codes, position: Tensor, codes: Codes): void;
+}
 
-  // --- codes with matrices ---
+/** Codes with matrices, and the bookkeeping of latents. */
+export interface CodesKernels {
   /** out_r = base + Σ_t values_t · W[row of t]; base is one row [d], a matrix [rows, d] or null. */
   decode(out: Tensor, codes: Codes, values: Tensor, W: Tensor, base: Tensor | null, block?: number): void;
   /** out_t (+)= W[row of t] · vectors_r, 0 where mask_t = 0. */
@@ -112,14 +114,14 @@ export interface Kernels {
   valuesInRange(out: Tensor, codes: Codes, from: number, to: number): void;
   /** rowMin_r = smallest positive value of row r, 0 if there is none (f64). */
   smallestPositive(rowMin: Tensor, codes: Codes): void;
-
-  // --- bookkeeping of latents ---
   /** counter_i += increment, then 0 where latent i has an entry. */
   countSinceFired(counter: Tensor, codes: Codes, index: LatentIndex, increment: number): void;
   /** set = latents with counter ≥ threshold. */
   listAtLeast(set: LatentSet, counter: Tensor, threshold: number): void;
+}
 
-  // --- experts of H-SAE ---
+/** The experts of H-SAE. */
+export interface ExpertsKernels {
   /** y [entries, s] → c [entries, s], winner [entries], sub [entries], rowSums_r = Σ |q| (f64). E, D [width, a, s]. */
   expertsForward(
     out: { c: Tensor; winner: Tensor; sub: Tensor; rowSums: Tensor },
@@ -143,8 +145,10 @@ export interface Kernels {
 
   /** out (2k per row) = the k top entries of each row, then for each its winner as latent width + j·atoms + m with value sub. */
   joinExperts(out: Codes, top: Codes, winner: Tensor, sub: Tensor, atoms: number): void;
+}
 
-  // --- dense ---
+/** Dense rows, flat arrays and scalars. */
+export interface DenseKernels {
   /** out = a·bᵀ ('nt'), a·b ('nn') or aᵀ·b ('tn'). */
   product(out: Tensor, a: Tensor, b: Tensor, kind: 'nt' | 'nn' | 'tn'): void;
   /** out_r = x_r − row */
@@ -174,8 +178,10 @@ export interface Kernels {
   rowDots(out: Tensor, a: Tensor, b: Tensor): void;
   /** out_r (+)= scale · weights_r · a_r; weights null = all ones, a [rows, d] or one row [d]. */
   scaleRows(out: Tensor, accumulate: boolean, weights: Tensor | null, a: Tensor, scale: number): void;
+}
 
-  // --- update ---
+/** The update of parameters. */
+export interface UpdateKernels {
   /**
    * gradient_r −= (gradient_r · u) u, u = W_r / (‖W_r‖ + epsilon); rows are the last axis.
    * square[0] = Σ gradient² afterwards (f64), summed row by row.
@@ -188,3 +194,5 @@ export interface Kernels {
   /** One Adam step (see {@link AdamStep}); with `unitRows` each row is then divided by its norm + epsilon, as in {@link normalizeRows}. */
   adam(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamStep, unitRows?: { epsilon: number }): void;
 }
+
+export interface Kernels extends EncodingKernels, CodesKernels, ExpertsKernels, DenseKernels, UpdateKernels {}

@@ -128,34 +128,34 @@ describe('a configuration that cannot be right', () => {
   });
 });
 
+const train = (acts: string): string[] => ['--acts', acts, '--arch', 'topk', ...SMALL];
+
+function damagedShards(damage: (folder: string) => void): string {
+  const folder = join(temporaryFolder(), 'acts');
+  cpSync(SHARDS, folder, { recursive: true });
+  damage(folder);
+  return folder;
+}
+
+/** Writes `bytes` near the end of a shard, where the activations are. */
+function overwrite(folder: string, bytes: readonly number[], isKnown: boolean): void {
+  const file = join(folder, 'acts-00000.safetensors');
+  const content = readFileSync(file);
+  content.set(bytes, content.length - 100);
+  writeFileSync(file, content);
+  if (!isKnown) return;
+  const path = join(folder, 'manifest.json');
+  const manifest = jsonOf(path) as { shards: { sha256: string }[] };
+  manifest.shards[0].sha256 = createHash('sha256').update(content).digest('hex');
+  writeFileSync(path, JSON.stringify(manifest));
+}
+
+function editManifest(folder: string, edit: (text: string) => string): void {
+  const path = join(folder, 'manifest.json');
+  writeFileSync(path, edit(readFileSync(path, 'utf8')));
+}
+
 describe('activations that cannot be used', () => {
-  const train = (acts: string): string[] => ['--acts', acts, '--arch', 'topk', ...SMALL];
-
-  function damagedShards(damage: (folder: string) => void): string {
-    const folder = join(temporaryFolder(), 'acts');
-    cpSync(SHARDS, folder, { recursive: true });
-    damage(folder);
-    return folder;
-  }
-
-  /** Writes `bytes` near the end of a shard, where the activations are. */
-  function overwrite(folder: string, bytes: readonly number[], isKnown: boolean): void {
-    const file = join(folder, 'acts-00000.safetensors');
-    const content = readFileSync(file);
-    content.set(bytes, content.length - 100);
-    writeFileSync(file, content);
-    if (!isKnown) return;
-    const path = join(folder, 'manifest.json');
-    const manifest = jsonOf(path) as { shards: { sha256: string }[] };
-    manifest.shards[0].sha256 = createHash('sha256').update(content).digest('hex');
-    writeFileSync(path, JSON.stringify(manifest));
-  }
-
-  function editManifest(folder: string, edit: (text: string) => string): void {
-    const path = join(folder, 'manifest.json');
-    writeFileSync(path, edit(readFileSync(path, 'utf8')));
-  }
-
   it('a folder that is missing, or no harvest', async () => {
     await expectRefusal(
       train('/nowhere'),

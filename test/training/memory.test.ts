@@ -14,15 +14,9 @@ const collect = runInNewContext('gc') as () => void;
 
 it('is the same after 1500 steps as after 300', async () => {
   const device = await CpuDevice.create({ threads: 1 });
-  const [topk, hSae] = ['topk', 'h-sae'].map((arch) =>
-    resolveConfig(
-      {
-        ...{ arch, acts: 'synthetic:toy-tree', batch: 16, tokens: 16 * 1500, width: 12, k: 2, logEvery: 50 },
-        ...{ validateEvery: 100, validateRows: 64, checkpointEvery: 100 },
-      },
-      'test',
-    ),
-  );
+  const settings = { acts: 'synthetic:toy-tree', batch: 16, tokens: 16 * 1500, width: 12, k: 2, logEvery: 50 };
+  const often = { validateEvery: 100, validateRows: 64, checkpointEvery: 100 };
+  const [topk, hSae] = ['topk', 'h-sae'].map((arch) => resolveConfig({ arch, ...settings, ...often }, 'test'));
   const facts = { version: '0', command: [], device: device.info };
   const source = new ToyTree(0);
   const members = [topk, hSae].map((config) => new Member(temporaryFolder(), config, source, device, facts));

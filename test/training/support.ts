@@ -107,6 +107,10 @@ export function metricsOf(runFolder: string): Record<string, unknown>[] {
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
+/** The same without what depends on the clock. */
+export const timelessMetrics = (runFolder: string): Record<string, unknown>[] =>
+  metricsOf(runFolder).map(({ tokens_per_s: _speed, ...line }) => line);
+
 export const jsonOf = (path: string): Record<string, unknown> =>
   JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
 

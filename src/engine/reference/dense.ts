@@ -1,29 +1,10 @@
 /** Dense products, losses and reductions. */
 import type { Tensor } from '../device.ts';
-import type { Kernels } from '../kernels.ts';
+import type { DenseKernels } from '../kernels.ts';
 import type { Recorder } from './kernels.ts';
 import { dataOf, f32, f64 } from './tensors.ts';
 
-type Dense = Pick<
-  Kernels,
-  | 'product'
-  | 'subtractRow'
-  | 'scale'
-  | 'clear'
-  | 'place'
-  | 'squaredDifference'
-  | 'sum'
-  | 'innerProduct'
-  | 'maximum'
-  | 'divide'
-  | 'rootOfSum'
-  | 'scaleBy'
-  | 'columnSum'
-  | 'rowDots'
-  | 'scaleRows'
->;
-
-export function denseKernels({ record }: Recorder): Dense {
+export function denseKernels({ record }: Recorder): DenseKernels {
   return {
     product(out, a, b, kind) {
       record(() => {

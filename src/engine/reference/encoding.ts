@@ -1,6 +1,6 @@
 /** Encoding: scores of latents, and which of them become entries of the codes. */
 import type { Tensor } from '../device.ts';
-import type { Kernels } from '../kernels.ts';
+import type { EncodingKernels } from '../kernels.ts';
 import type { Recorder } from './kernels.ts';
 import { f32, ReferenceCodes, u32 } from './tensors.ts';
 
@@ -11,9 +11,7 @@ interface Entry {
   position?: number;
 }
 
-type Encoding = Pick<Kernels, 'encodeTop' | 'encodeTopAmong' | 'encodeAtLeast' | 'topOfCodes'>;
-
-export function encodingKernels({ record, resolve }: Recorder): Encoding {
+export function encodingKernels({ record, resolve }: Recorder): EncodingKernels {
   return {
     encodeTop(codes, x, W, bias, floor) {
       record(() => {

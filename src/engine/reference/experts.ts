@@ -1,12 +1,10 @@
 /** The two-level experts of H-SAE between the projections down and up (methods: `c = sub · D[winner]`). */
-import type { ExpertShape, Kernels } from '../kernels.ts';
+import type { ExpertShape, ExpertsKernels } from '../kernels.ts';
 import type { Recorder } from './kernels.ts';
 import { eachLatent } from './sparse.ts';
 import { f32, f64, u32 } from './tensors.ts';
 
-type Experts = Pick<Kernels, 'expertsForward' | 'expertsBackward' | 'joinExperts'>;
-
-export function expertKernels({ record }: Recorder): Experts {
+export function expertKernels({ record }: Recorder): ExpertsKernels {
   return {
     expertsForward(out, codes, y, E, D, shape) {
       record(() => {

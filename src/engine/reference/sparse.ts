@@ -1,28 +1,10 @@
 /** Codes with matrices, sums over entries, and the bookkeeping of latents. */
 import type { Codes, LatentIndex } from '../device.ts';
-import type { Kernels } from '../kernels.ts';
+import type { CodesKernels } from '../kernels.ts';
 import type { Recorder } from './kernels.ts';
 import { f32, f64, u32 } from './tensors.ts';
 
-type Sparse = Pick<
-  Kernels,
-  | 'decode'
-  | 'gatheredDots'
-  | 'indexLatents'
-  | 'latentGradient'
-  | 'decodeGradients'
-  | 'dotsByLatent'
-  | 'latentSum'
-  | 'absoluteRowSums'
-  | 'absoluteGradient'
-  | 'scatterAdd'
-  | 'valuesInRange'
-  | 'smallestPositive'
-  | 'countSinceFired'
-  | 'listAtLeast'
->;
-
-export function sparseKernels({ record }: Recorder): Sparse {
+export function sparseKernels({ record }: Recorder): CodesKernels {
   return {
     decode(out, codes, values, W, base, block = 1) {
       record(() => {

@@ -1,12 +1,10 @@
 /** The update of parameters. Rows are the last axis. */
 import type { Tensor } from '../device.ts';
-import type { Kernels } from '../kernels.ts';
+import type { UpdateKernels } from '../kernels.ts';
 import type { Recorder } from './kernels.ts';
 import { f32, f64 } from './tensors.ts';
 
-type Update = Pick<Kernels, 'projectRows' | 'normalizeRows' | 'normalizeRowsGradient' | 'adam'>;
-
-export function updateKernels({ record }: Recorder): Update {
+export function updateKernels({ record }: Recorder): UpdateKernels {
   return {
     projectRows(gradient, square, W, epsilon) {
       record(() => {

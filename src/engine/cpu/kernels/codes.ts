@@ -1,28 +1,12 @@
 /** Codes with matrices, sums over entries, and the bookkeeping of latents. */
 import { sizeOf } from '../../device.ts';
-import type { Kernels } from '../../kernels.ts';
+import type { CodesKernels } from '../../kernels.ts';
 import type { CpuDevice } from '../device.ts';
 import { lazySize, maybe, on } from './arguments.ts';
 
 export function codesKernels(
   device: CpuDevice,
-): Pick<
-  Kernels,
-  | 'decode'
-  | 'gatheredDots'
-  | 'indexLatents'
-  | 'latentGradient'
-  | 'decodeGradients'
-  | 'dotsByLatent'
-  | 'latentSum'
-  | 'absoluteRowSums'
-  | 'absoluteGradient'
-  | 'scatterAdd'
-  | 'valuesInRange'
-  | 'smallestPositive'
-  | 'countSinceFired'
-  | 'listAtLeast'
-> {
+): CodesKernels {
   return {
     decode(out, codes, values, W, base, block = 1) {
       const [rows, cols] = out.shape;

@@ -1,6 +1,6 @@
 /** Dense rows, flat arrays and scalars. */
 import { sizeOf } from '../../device.ts';
-import type { Kernels } from '../../kernels.ts';
+import type { DenseKernels } from '../../kernels.ts';
 import { PRODUCT_KINDS } from '../commands.ts';
 import type { CpuDevice } from '../device.ts';
 import { CpuTensor } from '../tensors.ts';
@@ -11,24 +11,7 @@ const PIECE = 4096;
 
 export function denseKernels(
   device: CpuDevice,
-): Pick<
-  Kernels,
-  | 'product'
-  | 'subtractRow'
-  | 'scale'
-  | 'clear'
-  | 'place'
-  | 'squaredDifference'
-  | 'sum'
-  | 'innerProduct'
-  | 'maximum'
-  | 'divide'
-  | 'rootOfSum'
-  | 'scaleBy'
-  | 'columnSum'
-  | 'rowDots'
-  | 'scaleRows'
-> {
+): DenseKernels {
   return {
     product(out, a, b, kind) {
       const [m, n] = out.shape;

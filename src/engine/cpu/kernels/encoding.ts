@@ -1,16 +1,16 @@
 /** Encoding: the dense commands, and what the host does between them once it knows how many entries there are. */
 import type { LatentSet, Tensor } from '../../device.ts';
-import type { Kernels } from '../../kernels.ts';
+import type { EncodingKernels } from '../../kernels.ts';
 import type { CpuDevice } from '../device.ts';
 import { CpuCodes } from '../tensors.ts';
 import { maybe, on, takeCursor } from './arguments.ts';
 
-type EncodingKernels = Pick<Kernels, 'encodeTop' | 'encodeTopAmong' | 'encodeAtLeast' | 'topOfCodes'> & {
+export type CpuEncodingKernels = EncodingKernels & {
   /** The dense product of encodeTop alone, its result dropped. For benchmarks. */
   score(x: Tensor, W: Tensor): void;
 };
 
-export function encodingKernels(device: CpuDevice): EncodingKernels {
+export function encodingKernels(device: CpuDevice): CpuEncodingKernels {
   return {
     encodeTop(codes, x, W, bias, floor) {
       const own = CpuCodes.of(codes);

@@ -1,9 +1,9 @@
 /** The experts of H-SAE. */
-import type { Kernels } from '../../kernels.ts';
+import type { ExpertsKernels } from '../../kernels.ts';
 import type { CpuDevice } from '../device.ts';
 import { on } from './arguments.ts';
 
-export function expertsKernels(device: CpuDevice): Pick<Kernels, 'expertsForward' | 'expertsBackward' | 'joinExperts'> {
+export function expertsKernels(device: CpuDevice): ExpertsKernels {
   return {
     expertsForward(out, codes, y, E, D, shape) {
       const { atoms, subspace, theta, slope } = shape;

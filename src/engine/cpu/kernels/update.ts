@@ -1,12 +1,12 @@
 /** The update of parameters. Rows are the last axis. */
 import { sizeOf } from '../../device.ts';
-import type { Kernels } from '../../kernels.ts';
+import type { UpdateKernels } from '../../kernels.ts';
 import type { CpuDevice } from '../device.ts';
 import { on, recordSum } from './arguments.ts';
 
 export function updateKernels(
   device: CpuDevice,
-): Pick<Kernels, 'projectRows' | 'normalizeRows' | 'normalizeRowsGradient' | 'adam'> {
+): UpdateKernels {
   return {
     projectRows(gradient, square, W, epsilon) {
       const cols = W.shape[W.shape.length - 1];

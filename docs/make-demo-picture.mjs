@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+/** Runs the demo and draws what it prints as docs/demo.svg: `npm run build && node docs/make-demo-picture.mjs` */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../bin/saeforest.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'saeforest-demo-'));
+const printed = execFileSync(process.execPath, [program, 'demo', '--out', join(folder, 'runs')], {
+  encoding: 'utf8',
+  env: { ...process.env, NO_COLOR: '1' },
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+rmSync(folder, { recursive: true });
+
+const [table, ...drawings] = printed.split(/\n\n(?=topk:|h-sae:)/);
+const blocks = [table.trim().split('\n'), ...drawings.map((text) => text.split('\n\n')[0].split('\n'))];
+const [width, lineHeight, top] = [920, 17, 28];
+const height = top + lineHeight * (blocks[0].length + 2 + Math.max(blocks[1].length, blocks[2].length)) + 8;
+const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+const color = (line) =>
+  escape(line)
+    .replaceAll('✓', '<tspan fill="#2e8b57">✓</tspan>')
+    .replaceAll(/[✗+](?= )/g, '<tspan fill="#c05050">$&</tspan>');
+const lines = (block, x, y) =>
+  block.map(
+    (line, i) =>
+      `<text x="${x}" y="${y + i * lineHeight}"${i === 0 ? ' font-weight="bold"' : ''}>${color(line)}</text>`,
+  );
+const y = top + lineHeight * (blocks[0].length + 1);
+const svg = [
+  `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="ui-monospace, monospace" font-size="13" xml:space="preserve">`,
+  `<rect width="${width}" height="${height}" rx="8" fill="#fbfaf7"/>`,
+  ...lines(blocks[0], 20, top),
+  ...lines(blocks[1], 20, y),
+  ...lines(blocks[2], 480, y),
+  '</svg>',
+];
+writeFileSync(new URL('demo.svg', import.meta.url), `${svg.join('\n')}\n`);
