@@ -85,8 +85,11 @@ describeWithShared('lm/stories260k', 'a harvest from the command line', (model) 
         if (ended.signal === 'SIGKILL') kills++;
       } while (ended.signal === 'SIGKILL' && kills < KILLS);
       if (ended.signal === 'SIGKILL') ended = await harvest(model, out);
-      expect(ended).toMatchObject({ code: 0, signal: null });
-      if ((JSON.parse(ended.out) as { resumed_rows: number }).resumed_rows > 0) resumed++;
+      // A kill may strike after the last byte was written: then the next run has nothing to do and says so.
+      if (!/already complete/.test(ended.err)) {
+        expect(ended).toMatchObject({ code: 0, signal: null });
+        if ((JSON.parse(ended.out) as { resumed_rows: number }).resumed_rows > 0) resumed++;
+      }
       expect(digests(out)).toEqual(digests(whole));
     }
     expect(resumed).toBeGreaterThan(0);
