@@ -67,7 +67,10 @@ async function runProgram(): Promise<void> {
 
 parentPort!.postMessage({ ready: dense.product });
 for (let generation = 0; ;) {
-  Atomics.wait(control, CONTROL.generation, generation);
+  // A late notification for the program just run must not start it again.
+  while (Atomics.load(control, CONTROL.generation) === generation) {
+    Atomics.wait(control, CONTROL.generation, generation);
+  }
   generation = Atomics.load(control, CONTROL.generation);
   if (Atomics.load(control, CONTROL.stop)) break;
   await runProgram();
