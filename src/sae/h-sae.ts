@@ -104,23 +104,22 @@ class HSae implements TrainableSae {
       { name: 'full', from: 0, to: this.width },
       { name: 'top', from: 0, to: n },
     ];
-    this.forest = new Forest(Int32Array.from({ length: this.width }, (_, i) => (i < n ? -1 : Math.floor((i - n) / a))));
-
     const theta = Math.fround(config.theta ?? 1 / Math.sqrt(d));
+    // Memory first: a width that does not fit is refused before millions of numbers are drawn.
+    const tensor = (...shape: number[]): Tensor => device.persistent('f32', ...shape);
+    this.#encoder = { W: tensor(n, d), bias: null, center: null, floor: theta };
+    this.#D = tensor(n, d);
+    this.#up = tensor(n, s, d);
+    this.#experts = { down: tensor(n, s, d), encoder: tensor(n, a, s), decoder: tensor(n, a, s) };
+    this.forest = new Forest(Int32Array.from({ length: this.width }, (_, i) => (i < n ? -1 : Math.floor((i - n) / a))));
     const top = uniform(n * d, Math.sqrt(6 / d), seed, 'E');
     const down = uniform(n * s * d, 1, seed, 'W_down');
     const atoms = uniform(n * a * s, 1, seed, 'expert_encoder');
     normalizeRows(down, d);
     normalizeRows(atoms, s);
-    const filled = (values: Float32Array, ...shape: number[]): Tensor => {
-      const tensor = device.persistent('f32', ...shape);
-      device.write(tensor, values);
-      return tensor;
-    };
-    this.#encoder = { W: filled(top, n, d), bias: null, center: null, floor: theta };
-    this.#D = filled(top, n, d);
-    this.#up = filled(down, n, s, d);
-    this.#experts = { down: filled(down, n, s, d), encoder: filled(atoms, n, a, s), decoder: filled(atoms, n, a, s) };
+    for (const target of [this.#encoder.W, this.#D]) device.write(target, top);
+    for (const target of [this.#experts.down, this.#up]) device.write(target, down);
+    for (const target of [this.#experts.encoder, this.#experts.decoder]) device.write(target, atoms);
     this.#shape = { atoms: a, subspace: s, theta, slope: LEAK };
     this.parameters = [
       { name: 'E', tensor: this.#encoder.W, unitRows: false },
