@@ -24,16 +24,29 @@ const color = (line) =>
   escape(line)
     .replaceAll('✓', '<tspan fill="#2e8b57">✓</tspan>')
     .replaceAll(/[✗+](?= )/g, '<tspan fill="#c05050">$&</tspan>');
-const lines = (block, x, y) =>
-  block.map(
-    (line, i) =>
-      `<text x="${x}" y="${y + i * lineHeight}"${i === 0 ? ' font-weight="bold"' : ''}>${color(line)}</text>`,
-  );
+const text = (line, x, y, bold) => `<text x="${x}" y="${y}"${bold ? ' font-weight="bold"' : ''}>${color(line)}</text>`;
+/** The two columns of a drawing stand apart whatever font the reader has. */
+const lines = ([title, ...rows], x, y) => {
+  const split = rows[0].indexOf('true');
+  return [
+    text(title, x, y, true),
+    ...rows.flatMap((row, i) => [
+      text(row.slice(0, split).trimEnd(), x, y + (i + 1) * lineHeight),
+      text(row.slice(split).trimEnd(), x + 190, y + (i + 1) * lineHeight),
+    ]),
+  ];
+};
+const COLUMNS = [20, 120, 290, 350, 430, 580, 720];
+const cells = (block) =>
+  block.flatMap((line, i) => {
+    const row = line.trim().split(/ {2,}/);
+    return (i === 0 ? ['', ...row] : row).map((cell, c) => text(cell, COLUMNS[c], top + i * lineHeight, i === 0));
+  });
 const y = top + lineHeight * (blocks[0].length + 1);
 const svg = [
   `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="ui-monospace, monospace" font-size="13" xml:space="preserve">`,
   `<rect width="${width}" height="${height}" rx="8" fill="#fbfaf7"/>`,
-  ...lines(blocks[0], 20, top),
+  ...cells(blocks[0]),
   ...lines(blocks[1], 20, y),
   ...lines(blocks[2], 480, y),
   '</svg>',
