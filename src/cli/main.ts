@@ -1,15 +1,11 @@
 /** The command line: parses, dispatches, and turns every failure into one clear message and an exit code. */
-import { readFileSync } from 'node:fs';
 import { cac } from 'cac';
 import { unknownName } from '../core/config.ts';
 import { EXIT, SaeforestError, UsageError } from '../core/errors.ts';
+import { VERSION } from '../core/version.ts';
 import { parseFlags, type Command } from './command.ts';
 import { commands } from './commands.ts';
 import { Terminal } from './terminal.ts';
-
-const version = (
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version;
 
 /** @param argv arguments after the program's name; @returns the process exit code */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -22,7 +18,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 async function dispatch(argv: readonly string[]): Promise<number> {
   if (argv[0] === '--version' || argv[0] === '-v') {
-    process.stdout.write(`${version}\n`);
+    process.stdout.write(`${VERSION}\n`);
     return EXIT.done;
   }
   if (argv.length === 0 || argv[0] === '--help' || argv[0] === '-h' || argv[0] === 'help') {
@@ -97,7 +93,7 @@ function overview(): string {
   const width = Math.max(...commands.map(({ usage }) => usage.length));
   const lines = commands.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`);
   return (
-    `saeforest ${version} — hierarchical sparse autoencoders on the activations of language models\n\nCommands:\n${lines.join('\n')}\n\n` +
+    `saeforest ${VERSION} — hierarchical sparse autoencoders on the activations of language models\n\nCommands:\n${lines.join('\n')}\n\n` +
     'saeforest COMMAND --help shows options and an example.\nExit codes: 0 done · 2 bad usage, configuration or input · 3 training diverged · 130 interrupted, state saved · 1 a bug\n'
   );
 }

@@ -1,8 +1,9 @@
 /** What `train` and `demo` do: resolve configurations, open what is needed, train, and leave every folder in a known state. */
-import { existsSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DivergedError, InputError, InterruptedError } from '../core/errors.ts';
 import { listFolder, makeFolder } from '../core/files.ts';
+import { VERSION } from '../core/version.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import { CpuDevice } from '../engine/cpu/device.ts';
 import type { Device } from '../engine/device.ts';
@@ -140,8 +141,5 @@ async function checkBatch(source: ActivationSource, { common }: RunConfig): Prom
 }
 
 function facts(device: Device): ConstructorParameters<typeof Member>[4] {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return { version, command: process.argv.slice(2), device: device.info };
+  return { version: VERSION, command: process.argv.slice(2), device: device.info };
 }

@@ -11,7 +11,7 @@ import { splice } from './core/splice.ts';
 import { ablationMetrics, viewMetrics } from './core/splice-metrics.ts';
 import { HeldOutRows } from './held-out-rows.ts';
 import { Bootstrap, metric, type Metrics, type SuiteResult } from './metric.ts';
-import { Reconstructor } from './reconstructor.ts';
+import { Reconstructor } from '../sae/reconstructor.ts';
 import type { EvalContext } from './context.ts';
 import { documentUnits } from './units.ts';
 

@@ -3,15 +3,15 @@ import type { Codes } from '../core/codes.ts';
 import { addFiringCounts, countFired } from '../core/codes.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { ToyTree } from '../activations/toy-tree.ts';
-import type { Device, Tensor } from '../engine/device.ts';
-import { Tape } from '../engine/tape.ts';
+import type { Device } from '../engine/device.ts';
 import { CoActivation, extractForest } from '../forest/extract.ts';
 import { Forest } from '../forest/forest.ts';
 import { drawRecovery } from '../forest/draw.ts';
 import { forestRecovery, type LinkScore } from '../forest/recovery.ts';
 import { absoluteCosines, FiringAgreement, matchLatents } from '../forest/truth.ts';
 import type { Sae } from '../sae/architecture.ts';
-import { Reconstructor } from './reconstructor.ts';
+import { Reconstructor } from '../sae/reconstructor.ts';
+import { Spread, squaredDistance } from '../training/validation.ts';
 
 export interface ToyRecovery {
   /** 1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over the held-out rows, in the SAE's input space. */
@@ -51,8 +51,10 @@ export async function recoverToyTree(
   const on = tree.heldOutTruth(0, count);
   const reconstructor = await Reconstructor.create(device, sae);
   const { codes: all, views } = await reconstructor.run(x, [sae.views[0]]);
+  const decoder = await reconstructor.readDictionary();
   reconstructor.release();
-  const decoder = await device.read(await dictionaryOf(device, sae));
+  const spread = new Spread(d);
+  spread.add(x);
   const codes = contributing(all, decoder, x, d);
 
   const pairs = new CoActivation(sae.width);
@@ -66,7 +68,7 @@ export async function recoverToyTree(
   const agreement = new FiringAgreement(match.recovers, tree.features);
   agreement.add(keep(codes, live), on);
   return {
-    variance_explained: varianceExplained(x, views[0], d),
+    variance_explained: 1 - squaredDistance(x, views[0]) / spread.total,
     l0: countFired(all) / count,
     dead_fraction: countFiringLatents(all).filter((firings) => firings === 0).length / sae.width,
     features_recovered: Math.round(match.recoveredShare * tree.features),
@@ -83,11 +85,6 @@ export async function recoverToyTree(
       probability: tree.probability,
     }),
   };
-}
-
-async function dictionaryOf(device: Device, sae: Sae): Promise<Tensor & { dtype: 'f32' }> {
-  device.beginStep();
-  return sae.dictionary(new Tape(device)) as Tensor & { dtype: 'f32' };
 }
 
 /** The codes with entries that add next to nothing set to 0: an expert's atom is always on, but mostly at a tiny value. */
@@ -136,16 +133,4 @@ function keep(codes: Codes, latents: readonly number[]): Codes {
     index: Uint32Array.from(index),
     value: Float32Array.from(value),
   };
-}
-
-function varianceExplained(x: Float32Array, reconstruction: Float32Array, d: number): number {
-  const mean = new Float64Array(d);
-  x.forEach((value, i) => (mean[i % d] += value / (x.length / d)));
-  let error = 0;
-  let total = 0;
-  x.forEach((value, i) => {
-    error += (value - reconstruction[i]) ** 2;
-    total += (value - mean[i % d]) ** 2;
-  });
-  return 1 - error / total;
 }

@@ -1,10 +1,9 @@
 /** Quick measurements during training, in the space in which the SAE is trained. The evaluation suites are the real ones. */
 import { countFired, addFiringCounts } from '../core/codes.ts';
 import type { ActivationSource } from '../activations/source.ts';
-import { readCodes, type Device, type Tensor } from '../engine/device.ts';
-import { decode } from '../engine/ops/decode.ts';
-import { Tape } from '../engine/tape.ts';
+import type { Device } from '../engine/device.ts';
 import type { Sae } from '../sae/architecture.ts';
+import { Reconstructor } from '../sae/reconstructor.ts';
 
 export interface Validation {
   /** 1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over the held-out rows. */
@@ -28,11 +27,8 @@ export async function validate(
   const size = Math.min(batch, rows, source.heldOutRows);
   if (size === 0) return undefined;
   const host = new Float32Array(size * d);
-  const x = device.persistent('f32', size, d);
-  const dictionary = device.persistent('f32', sae.width, d);
-  device.beginStep();
-  device.kernels.place(dictionary, 0, sae.dictionary(new Tape(device)));
-  await device.flush();
+  const full = sae.views.filter(({ name }) => name === 'full');
+  const reconstructor = await Reconstructor.create(device, sae);
   const spread = new Spread(d);
   const fired = new Float64Array(sae.width);
   let error = 0;
@@ -40,19 +36,13 @@ export async function validate(
   // Whole batches only: a shape that changes with the data would cost a second set of buffers.
   for (let start = 0; start + size <= Math.min(rows, source.heldOutRows); start += size) {
     await source.heldOut(start, host);
-    device.beginStep();
-    device.write(x, host);
-    const tape = new Tape(device);
-    const codes = sae.encode(tape, x);
-    const reconstruction = decode(tape, codes, dictionary, sae.outputBias);
-    error += squaredDistance(host, await device.read(reconstruction as Tensor & { dtype: 'f32' }));
+    const { codes, views } = await reconstructor.run(host, full);
+    error += squaredDistance(host, views[0]);
     spread.add(host);
-    const hostCodes = await readCodes(device, codes);
-    active += countFired(hostCodes);
-    addFiringCounts(hostCodes, fired);
+    active += countFired(codes);
+    addFiringCounts(codes, fired);
   }
-  device.release(x);
-  device.release(dictionary);
+  reconstructor.release();
   return {
     variance_explained: 1 - error / spread.total,
     l0: active / spread.rows,

@@ -9,7 +9,7 @@ import type { Prefix, Suffix } from '../../lm/parts.ts';
 import { planBatches } from '../../lm/sequences.ts';
 import { packTokens } from '../../lm/tokens.ts';
 import type { View } from '../../sae/architecture.ts';
-import type { Reconstructor } from '../reconstructor.ts';
+import type { Reconstructor } from '../../sae/reconstructor.ts';
 import type { Units } from '../units.ts';
 import { CleanPredictions, LossSums, type Positions } from './next-token.ts';
 import type { StoredSequence } from './sequences.ts';

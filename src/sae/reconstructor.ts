@@ -3,7 +3,7 @@ import type { Codes } from '../core/codes.ts';
 import { readCodes, type Device, type Tensor } from '../engine/device.ts';
 import { decode } from '../engine/ops/decode.ts';
 import { Tape } from '../engine/tape.ts';
-import type { Sae, View } from '../sae/architecture.ts';
+import type { Sae, View } from './architecture.ts';
 
 export interface Reconstruction {
   /** Of all latents. */
@@ -53,6 +53,11 @@ export class Reconstructor {
     const reconstructions: Float32Array[] = [];
     for (const output of outputs) reconstructions.push(await device.read(output as Tensor & { dtype: 'f32' }));
     return { codes: await readCodes(device, codes), views: reconstructions };
+  }
+
+  /** Decoder rows of all latents [F, d]. */
+  readDictionary(): Promise<Float32Array> {
+    return this.#device.read(this.#dictionary as Tensor & { dtype: 'f32' });
   }
 
   /** Gives the dictionary's memory back. */
