@@ -161,21 +161,6 @@ export function topOfCodes(args: usize, thread: i32, threads: i32): void {
   }
 }
 
-/** (out, index, rowPtr, value, rows, from, to): the values of latents in [from, to), 0 for the others */
-export function valuesInRange(args: usize, thread: i32, threads: i32): void {
-  const out = argP(args, 0),
-    index = argP(args, 1),
-    entries = load<u32>(argP(args, 2) + ((<usize>argI(args, 4)) << 2)),
-    value = argP(args, 3),
-    from = <u32>argI(args, 5),
-    size = <u32>argI(args, 6) - from;
-  const end = <u32>share(<i32>entries, thread + 1, threads);
-  for (let e = <u32>share(<i32>entries, thread, threads); e < end; e++) {
-    const o = (<usize>e) << 2;
-    store<f32>(out + o, load<u32>(index + o) - from < size ? load<f32>(value + o) : 0);
-  }
-}
-
 /** (rowMin f64, rowPtr, value, rows): smallest positive value of each row, 0 if there is none */
 export function smallestPositive(args: usize, thread: i32, threads: i32): void {
   const rowMin = argP(args, 0),
@@ -194,17 +179,25 @@ export function smallestPositive(args: usize, thread: i32, threads: i32): void {
   }
 }
 
-/** (counter, latentPtr, width, increment): counter_i += increment, then 0 where latent i has an entry */
+/**
+ * (counter, latentPtr, entryOf, value, width, increment, above): counter_i += increment, then 0 where latent i has an entry with
+ * value > above
+ */
 export function countSinceFired(args: usize, thread: i32, threads: i32): void {
   const counter = argP(args, 0),
     latentPtr = argP(args, 1),
-    width = argI(args, 2),
-    increment = argF(args, 3);
+    entryOf = argP(args, 2),
+    value = argP(args, 3),
+    width = argI(args, 4),
+    increment = argF(args, 5),
+    above = argF(args, 6);
   const end = share(width, thread + 1, threads);
   for (let i = share(width, thread, threads); i < end; i++) {
     const o = (<usize>i) << 2;
-    const fired = load<u32>(latentPtr + o, 4) > load<u32>(latentPtr + o);
-    store<f32>(counter + o, fired ? 0 : load<f32>(counter + o) + increment);
+    const to = load<u32>(latentPtr + o, 4);
+    let s = load<u32>(latentPtr + o);
+    while (s < to && !(load<f32>(value + (<usize>load<u32>(entryOf + (<usize>s << 2)) << 2)) > above)) s++;
+    store<f32>(counter + o, s < to ? 0 : load<f32>(counter + o) + increment);
   }
 }
 

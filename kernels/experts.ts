@@ -108,8 +108,8 @@ export function expertsBackward(args: usize, thread: i32, threads: i32): void {
     theta = argF(args, 16),
     slope = argF(args, 17),
     l1 = argF(args, 18);
-  const end = latentShare(latentPtr, width, thread + 1, threads);
-  for (let j = latentShare(latentPtr, width, thread, threads); j < end; j++) {
+  const end = latentShare(latentPtr, 0, width, thread + 1, threads);
+  for (let j = latentShare(latentPtr, 0, width, thread, threads); j < end; j++) {
     const atoms = at(encoder, j * a * s),
       dAtoms = at(dE, j * a * s),
       dDecoder = at(dD, j * a * s);

@@ -2,8 +2,8 @@
 import { argF, argI, argP, axpy, dot64, scaleTo, share } from './vector';
 
 /**
- * (gradient, squares f64, weights, rows, cols, epsilon): gradient_r −= (gradient_r · u) u with u = weights_r / (‖weights_r‖ + epsilon);
- * squares_r = ‖gradient_r‖² afterwards
+ * (gradient, squares f64, weights, rows, cols, epsilon, raw): gradient_r −= (gradient_r · u) u with u = weights_r / (‖weights_r‖ + epsilon),
+ * or weights_r as it is where raw is 1; squares_r = ‖gradient_r‖² afterwards
  */
 export function projectRows(args: usize, thread: i32, threads: i32): void {
   const gradient = argP(args, 0),
@@ -11,13 +11,14 @@ export function projectRows(args: usize, thread: i32, threads: i32): void {
     weights = argP(args, 2),
     rows = argI(args, 3),
     cols = argI(args, 4),
-    epsilon = <f64>argF(args, 5);
+    epsilon = <f64>argF(args, 5),
+    raw = argI(args, 6);
   const bytes = (<usize>cols) << 2;
   const end = share(rows, thread + 1, threads);
   for (let r = share(rows, thread, threads); r < end; r++) {
     const g = gradient + <usize>r * bytes,
       w = weights + <usize>r * bytes;
-    const norm = sqrt(dot64(w, w, cols)) + epsilon;
+    const norm = raw ? 1 : sqrt(dot64(w, w, cols)) + epsilon;
     if (norm > 0) axpy(g, <f32>(-dot64(g, w, cols) / (norm * norm)), w, cols);
     store<f64>(squares + ((<usize>r) << 3), dot64(g, g, cols));
   }
@@ -65,14 +66,14 @@ export function normalizeRowsGradient(args: usize, thread: i32, threads: i32): v
 
 /**
  * (parameter, gradient, m, v, rows, cols, gradientScale, beta1, 1−beta1, beta2, 1−beta2, stepSize, 1/√correction2, epsilon, decay,
- * unit, unitEpsilon): m = β1 m + (1−β1) g; v = β2 v + (1−β2) g²; p = decay·p − stepSize · m / (√v/√correction2 + ε);
+ * coupled, unit, unitEpsilon): g = gradientScale·gradient + coupled·p; m = β1 m + (1−β1) g; v = β2 v + (1−β2) g²; p = decay·p − stepSize · m / (√v/√correction2 + ε);
  * then, if unit is 1, p_r /= ‖p_r‖ + unitEpsilon while the row is still at hand
  */
 export function adam(args: usize, thread: i32, threads: i32): void {
   const rows = argI(args, 4),
     cols = argI(args, 5),
-    unit = argI(args, 15),
-    unitEpsilon = <f64>argF(args, 16);
+    unit = argI(args, 16),
+    unitEpsilon = <f64>argF(args, 17);
   const bytes = (<usize>cols) << 2;
   const end = share(rows, thread + 1, threads);
   for (let r = share(rows, thread, threads); r < end; r++) {
@@ -94,7 +95,8 @@ function adamRow(args: usize, p: usize, g: usize, m: usize, v: usize, bytes: usi
     stepSize = argF(args, 11),
     correction = argF(args, 12),
     epsilon = argF(args, 13),
-    decay = argF(args, 14);
+    decay = argF(args, 14),
+    coupled = argF(args, 15);
   let i: usize = 0;
   const sv = f32x4.splat(gradientScale),
     b1 = f32x4.splat(beta1),
@@ -104,22 +106,25 @@ function adamRow(args: usize, p: usize, g: usize, m: usize, v: usize, bytes: usi
     step = f32x4.splat(stepSize),
     cor = f32x4.splat(correction),
     eps = f32x4.splat(epsilon),
-    dec = f32x4.splat(decay);
+    dec = f32x4.splat(decay),
+    cpl = f32x4.splat(coupled);
   for (; i + 16 <= bytes; i += 16) {
-    const gi = f32x4.mul(sv, v128.load(g + i));
+    const pi = v128.load(p + i);
+    const gi = f32x4.add(f32x4.mul(sv, v128.load(g + i)), f32x4.mul(cpl, pi));
     const mi = f32x4.add(f32x4.mul(b1, v128.load(m + i)), f32x4.mul(r1, gi));
     const vi = f32x4.add(f32x4.mul(b2, v128.load(v + i)), f32x4.mul(r2, f32x4.mul(gi, gi)));
     v128.store(m + i, mi);
     v128.store(v + i, vi);
     const update = f32x4.div(f32x4.mul(step, mi), f32x4.add(f32x4.mul(f32x4.sqrt(vi), cor), eps));
-    v128.store(p + i, f32x4.sub(f32x4.mul(dec, v128.load(p + i)), update));
+    v128.store(p + i, f32x4.sub(f32x4.mul(dec, pi), update));
   }
   for (; i < bytes; i += 4) {
-    const gi = gradientScale * load<f32>(g + i);
+    const pi = load<f32>(p + i);
+    const gi = gradientScale * load<f32>(g + i) + coupled * pi;
     const mi = beta1 * load<f32>(m + i) + rest1 * gi;
     const vi = beta2 * load<f32>(v + i) + rest2 * (gi * gi);
     store<f32>(m + i, mi);
     store<f32>(v + i, vi);
-    store<f32>(p + i, decay * load<f32>(p + i) - (stepSize * mi) / (sqrt(vi) * correction + epsilon));
+    store<f32>(p + i, decay * pi - (stepSize * mi) / (sqrt(vi) * correction + epsilon));
   }
 }

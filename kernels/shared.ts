@@ -4,3 +4,4 @@ export * from './sparse';
 export * from './experts';
 export * from './elementwise';
 export * from './optimizer';
+export * from './standardize';

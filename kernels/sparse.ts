@@ -13,9 +13,23 @@ function weightRow(index: usize, t: u32, block: u32): usize {
   return <usize>(load<u32>(index + (<usize>(t / block) << 2)) * block + (t % block));
 }
 
+/** First entry in [from, to) whose latent is ≥ `latent`; entries of a row are in ascending order. */
+function lowerBound(index: usize, from: u32, to: u32, latent: u32): u32 {
+  // The usual bounds: all latents.
+  if (from == to || load<u32>(index + (<usize>from << 2)) >= latent) return from;
+  if (load<u32>(index + (<usize>(to - 1) << 2)) < latent) return to;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (load<u32>(index + (<usize>middle << 2)) < latent) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
 /**
- * (out, rowPtr, index, values, W, base, baseStride, rows, cols, block):
- * out_r = base + Σ_t values_t · W[row of t]; base 0 = none, baseStride 0 = the same row for all, cols = one row each
+ * (out, rowPtr, index, values, W, base, baseStride, rows, cols, block, first, last):
+ * out_r = base + Σ_t values_t · W[row of t] over entries of latents in [first, last); base 0 = none, baseStride 0 = the same row
+ * for all, cols = one row each
  */
 export function decode(args: usize, thread: i32, threads: i32): void {
   const out = argP(args, 0),
@@ -27,15 +41,19 @@ export function decode(args: usize, thread: i32, threads: i32): void {
     baseStride = <usize>argI(args, 6) << 2,
     rows = argI(args, 7),
     cols = argI(args, 8),
-    block = <u32>argI(args, 9);
+    block = <u32>argI(args, 9),
+    first = <u32>argI(args, 10),
+    last = <u32>argI(args, 11);
   const bytes = <usize>cols << 2;
   const end = share(rows, thread + 1, threads);
   for (let r = share(rows, thread, threads); r < end; r++) {
     const row = out + <usize>r * bytes;
     if (base) memory.copy(row, base + <usize>r * baseStride, bytes);
     else memory.fill(row, 0, bytes);
-    let t = load<u32>(rowPtr + (<usize>r << 2)) * block;
-    const to = load<u32>(rowPtr + (<usize>r << 2), 4) * block;
+    const rowEnd = load<u32>(rowPtr + (<usize>r << 2), 4);
+    const entry = lowerBound(index, load<u32>(rowPtr + (<usize>r << 2)), rowEnd, first);
+    let t = entry * block;
+    const to = lowerBound(index, entry, rowEnd, last) * block;
     for (; t + 4 <= to; t += 4) {
       const v = values + (<usize>t << 2);
       axpy4(
@@ -56,8 +74,8 @@ export function decode(args: usize, thread: i32, threads: i32): void {
 }
 
 /**
- * (out, accumulate, rowPtr, index, mask, W, vectors, rows, cols, block):
- * out_t (+)= W[row of t] · vectors_r; where mask_t = 0 the product is taken as 0 (mask 0 = none)
+ * (out, accumulate, rowPtr, index, mask, W, vectors, rows, cols, block, first, last):
+ * out_t (+)= W[row of t] · vectors_r for entries of latents in [first, last); where mask_t = 0 the product is taken as 0 (mask 0 = none)
  */
 export function gatheredDots(args: usize, thread: i32, threads: i32): void {
   const out = argP(args, 0),
@@ -69,13 +87,17 @@ export function gatheredDots(args: usize, thread: i32, threads: i32): void {
     vectors = argP(args, 6),
     rows = argI(args, 7),
     cols = argI(args, 8),
-    block = <u32>argI(args, 9);
+    block = <u32>argI(args, 9),
+    first = <u32>argI(args, 10),
+    last = <u32>argI(args, 11);
   const bytes = <usize>cols << 2;
   const end = share(rows, thread + 1, threads);
   for (let r = share(rows, thread, threads); r < end; r++) {
     const vector = vectors + <usize>r * bytes;
-    const to = load<u32>(rowPtr + (<usize>r << 2), 4) * block;
-    for (let t = load<u32>(rowPtr + (<usize>r << 2)) * block; t < to; t++) {
+    const rowEnd = load<u32>(rowPtr + (<usize>r << 2), 4);
+    const entry = lowerBound(index, load<u32>(rowPtr + (<usize>r << 2)), rowEnd, first);
+    const to = lowerBound(index, entry, rowEnd, last) * block;
+    for (let t = entry * block; t < to; t++) {
       const o = <usize>t << 2;
       let d: f32 = 0;
       if (!mask || load<f32>(mask + o) != 0) d = dot(weights + weightRow(index, t, block) * bytes, vector, cols);
@@ -84,13 +106,15 @@ export function gatheredDots(args: usize, thread: i32, threads: i32): void {
   }
 }
 
-/** First latent of this thread when the *entries* are shared evenly. */
-export function latentShare(latentPtr: usize, width: i32, thread: i32, threads: i32): i32 {
-  if (thread == 0) return 0;
-  if (thread == threads) return width;
-  const goal = <u32>((<u64>load<u32>(latentPtr + (<usize>width << 2)) * <u64>thread) / <u64>threads);
-  let low = 0,
-    high = width;
+/** First latent of this thread when the *entries* of latents [first, last) are shared evenly. */
+export function latentShare(latentPtr: usize, first: i32, last: i32, thread: i32, threads: i32): i32 {
+  if (thread == 0) return first;
+  if (thread == threads) return last;
+  const before = load<u32>(latentPtr + (<usize>first << 2));
+  const entries = load<u32>(latentPtr + (<usize>last << 2)) - before;
+  const goal = before + <u32>((<u64>entries * <u64>thread) / <u64>threads);
+  let low = first,
+    high = last;
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (load<u32>(latentPtr + (<usize>middle << 2)) < goal) low = middle + 1;
@@ -100,7 +124,7 @@ export function latentShare(latentPtr: usize, width: i32, thread: i32, threads: 
 }
 
 /**
- * (out, accumulate, latentPtr, entryOf, rowOf, coefficient, source, width, cols, block):
+ * (out, accumulate, latentPtr, entryOf, rowOf, coefficient, source, first, last, cols, block), for latents i in [first, last):
  * out[i·block + b] (+)= Σ_{e of latent i} coefficient[e·block + b] · source[row_e]
  */
 export function latentGradient(args: usize, thread: i32, threads: i32): void {
@@ -111,13 +135,14 @@ export function latentGradient(args: usize, thread: i32, threads: i32): void {
     rowOf = argP(args, 4),
     coefficient = argP(args, 5),
     source = argP(args, 6),
-    width = argI(args, 7),
-    cols = argI(args, 8),
-    block = argI(args, 9);
+    first = argI(args, 7),
+    last = argI(args, 8),
+    cols = argI(args, 9),
+    block = argI(args, 10);
   const bytes = <usize>cols << 2,
     stride = <usize>block << 2;
-  const end = latentShare(latentPtr, width, thread + 1, threads);
-  for (let i = latentShare(latentPtr, width, thread, threads); i < end; i++) {
+  const end = latentShare(latentPtr, first, last, thread + 1, threads);
+  for (let i = latentShare(latentPtr, first, last, thread, threads); i < end; i++) {
     const from = load<u32>(latentPtr + (<usize>i << 2)),
       to = load<u32>(latentPtr + (<usize>i << 2), 4);
     for (let b = 0; b < block; b++) {
@@ -149,8 +174,8 @@ export function latentGradient(args: usize, thread: i32, threads: i32): void {
 }
 
 /**
- * (dValues, accumulateValues, dW, accumulateW, latentPtr, entryOf, rowOf, values, W, dOut, width, cols, block):
- * both gradients of a reconstruction in one pass over dOut, latent by latent, t = e·block + b:
+ * (dValues, accumulateValues, dW, accumulateW, latentPtr, entryOf, rowOf, values, W, dOut, first, last, cols, block):
+ * both gradients of a reconstruction in one pass over dOut, latent by latent in [first, last), t = e·block + b:
  * dValues_t (+)= W[i·block + b] · dOut_row, for block 1 only where value_e ≠ 0; dW[i·block + b] (+)= Σ_e values_t · dOut_row
  */
 export function decodeGradients(args: usize, thread: i32, threads: i32): void {
@@ -164,12 +189,13 @@ export function decodeGradients(args: usize, thread: i32, threads: i32): void {
     values = argP(args, 7),
     weights = argP(args, 8),
     dOut = argP(args, 9),
-    width = argI(args, 10),
-    cols = argI(args, 11),
-    block = argI(args, 12);
+    firstLatent = argI(args, 10),
+    lastLatent = argI(args, 11),
+    cols = argI(args, 12),
+    block = argI(args, 13);
   const bytes = <usize>cols << 2;
-  const end = latentShare(latentPtr, width, thread + 1, threads);
-  for (let i = latentShare(latentPtr, width, thread, threads); i < end; i++) {
+  const end = latentShare(latentPtr, firstLatent, lastLatent, thread + 1, threads);
+  for (let i = latentShare(latentPtr, firstLatent, lastLatent, thread, threads); i < end; i++) {
     const first = <usize>(i * block) * bytes;
     if (!accumulateW) memory.fill(dW + first, 0, <usize>block * bytes);
     let s = load<u32>(latentPtr + (<usize>i << 2));
@@ -231,8 +257,8 @@ export function dotsByLatent(args: usize, thread: i32, threads: i32): void {
     cols = argI(args, 7),
     block = argI(args, 8);
   const bytes = <usize>cols << 2;
-  const end = latentShare(latentPtr, width, thread + 1, threads);
-  for (let i = latentShare(latentPtr, width, thread, threads); i < end; i++) {
+  const end = latentShare(latentPtr, 0, width, thread + 1, threads);
+  for (let i = latentShare(latentPtr, 0, width, thread, threads); i < end; i++) {
     const first = weights + <usize>(i * block) * bytes;
     const to = load<u32>(latentPtr + (<usize>i << 2), 4);
     for (let s = load<u32>(latentPtr + (<usize>i << 2)); s < to; s++) {

@@ -78,6 +78,9 @@ export interface Device {
   /** Scratch with `perEntry` elements for each entry of `codes`, whose number may be known only when the queue runs. */
   scratchLike(codes: Codes, dtype: DType, perEntry?: number): Tensor;
 
+  /** Codes with the same entries and other values [entries]. */
+  withValues(codes: Codes, value: Tensor): Codes;
+
   /** Invalidates all scratch of the step before and reuses its memory. The queue must be empty. */
   beginStep(): void;
   /** Copies host data into a tensor. The queue must be empty. */

@@ -16,8 +16,16 @@ export interface AdamStep {
   /** 1 / √(1 − β2^t) */
   correction: number;
   epsilon: number;
-  /** Factor on the parameter before the update: 1 − lr · weight decay. */
+  /** Factor on the parameter before the update: 1 − lr · weight decay (decoupled, AdamW). */
   decay: number;
+  /** Weight decay that is part of the gradient (coupled, Adam with L2): added after clipping. */
+  coupledDecay: number;
+}
+
+/** Latents [from, to). */
+export interface LatentRange {
+  from: number;
+  to: number;
 }
 
 /** Where a gradient goes and whether it is added to what is there. */
@@ -62,9 +70,17 @@ export interface EncodingKernels {
 
 /** Codes with matrices, and the bookkeeping of latents. */
 export interface CodesKernels {
-  /** out_r = base + Σ_t values_t · W[row of t]; base is one row [d], a matrix [rows, d] or null. */
-  decode(out: Tensor, codes: Codes, values: Tensor, W: Tensor, base: Tensor | null, block?: number): void;
-  /** out_t (+)= W[row of t] · vectors_r, 0 where mask_t = 0. */
+  /** out_r = base + Σ_t values_t · W[row of t] over the entries in `range`; base is one row [d], a matrix [rows, d] or null. */
+  decode(
+    out: Tensor,
+    codes: Codes,
+    values: Tensor,
+    W: Tensor,
+    base: Tensor | null,
+    block?: number,
+    range?: LatentRange,
+  ): void;
+  /** out_t (+)= W[row of t] · vectors_r, 0 where mask_t = 0; entries out of `range` are left alone. */
   gatheredDots(
     out: Tensor,
     accumulate: boolean,
@@ -73,10 +89,11 @@ export interface CodesKernels {
     W: Tensor,
     vectors: Tensor,
     block?: number,
+    range?: LatentRange,
   ): void;
   /** Sorts the entries by latent. */
   indexLatents(index: LatentIndex, codes: Codes): void;
-  /** out[i·block + b] (+)= Σ_{entries e of latent i} coefficient[e·block + b] · source[row of e]; rows without entries get 0. */
+  /** out[i·block + b] (+)= Σ_{entries e of latent i} coefficient[e·block + b] · source[row of e]; rows without entries get 0, those out of `range` are left alone. */
   latentGradient(
     out: Tensor,
     accumulate: boolean,
@@ -85,10 +102,11 @@ export interface CodesKernels {
     coefficient: Tensor,
     source: Tensor,
     block?: number,
+    range?: LatentRange,
   ): void;
   /**
    * Both gradients of {@link decode} in one pass over dOut [rows, d], t = e·block + b: dW[i·block + b] (+)= Σ_e values_t · dOut_row,
-   * dValues_t (+)= W[i·block + b] · dOut_row; for block 1 an entry with value 0 is not active and gets 0.
+   * dValues_t (+)= W[i·block + b] · dOut_row; for block 1 an entry with value 0 is not active and gets 0. Latents out of `range` are left alone.
    */
   decodeGradients(
     dValues: GradientTarget,
@@ -99,6 +117,7 @@ export interface CodesKernels {
     W: Tensor,
     dOut: Tensor,
     block?: number,
+    range?: LatentRange,
   ): void;
   /** out_t = W[row of t] · vectors_r like {@link gatheredDots}, in the order of latents: better where W is larger than a cache. */
   dotsByLatent(out: Tensor, codes: Codes, index: LatentIndex, W: Tensor, vectors: Tensor, block?: number): void;
@@ -110,12 +129,10 @@ export interface CodesKernels {
   absoluteGradient(dValue: Tensor, accumulate: boolean, codes: Codes, scale: number): void;
   /** out[position_e] += source_e, skipping fills; positions are distinct. */
   scatterAdd(out: Tensor, source: Tensor, position: Tensor): void;
-  /** out_e = value_e where from ≤ latent < to, else 0. */
-  valuesInRange(out: Tensor, codes: Codes, from: number, to: number): void;
   /** rowMin_r = smallest positive value of row r, 0 if there is none (f64). */
   smallestPositive(rowMin: Tensor, codes: Codes): void;
-  /** counter_i += increment, then 0 where latent i has an entry. */
-  countSinceFired(counter: Tensor, codes: Codes, index: LatentIndex, increment: number): void;
+  /** counter_i += increment, then 0 where latent i has an entry with value > above (default: any entry). */
+  countSinceFired(counter: Tensor, codes: Codes, index: LatentIndex, increment: number, above?: number): void;
   /** set = latents with counter ≥ threshold. */
   listAtLeast(set: LatentSet, counter: Tensor, threshold: number): void;
 }
@@ -180,13 +197,23 @@ export interface DenseKernels {
   scaleRows(out: Tensor, accumulate: boolean, weights: Tensor | null, a: Tensor, scale: number): void;
 }
 
+/** Tokens standardised one by one. */
+export interface StandardizeKernels {
+  /** out_r = (x_r − mean_r) / (std_r + epsilon): mean and unbiased standard deviation of the row's own elements, [rows] each. */
+  standardizeRows(out: { out: Tensor; mean: Tensor; std: Tensor }, x: Tensor, epsilon: number): void;
+  /** out_r = a_r · std_r + mean_r; out may be a. */
+  restoreRows(out: Tensor, a: Tensor, std: Tensor, mean: Tensor): void;
+  /** out[0] = unbiased variance of all elements of a, one mean for all, + epsilon (f64). */
+  variance(out: Tensor, a: Tensor, epsilon: number): void;
+}
+
 /** The update of parameters. */
 export interface UpdateKernels {
   /**
-   * gradient_r −= (gradient_r · u) u, u = W_r / (‖W_r‖ + epsilon); rows are the last axis.
+   * gradient_r −= (gradient_r · u) u, u = W_r / (‖W_r‖ + epsilon), or W_r itself for 'raw'; rows are the last axis.
    * square[0] = Σ gradient² afterwards (f64), summed row by row.
    */
-  projectRows(gradient: Tensor, square: Tensor, W: Tensor, epsilon: number): void;
+  projectRows(gradient: Tensor, square: Tensor, W: Tensor, epsilon: number | 'raw'): void;
   /** W_r /= ‖W_r‖ + epsilon; rows of zeros stay. */
   normalizeRows(W: Tensor, epsilon: number): void;
   /** Gradient through u_r = W_r / (‖W_r‖ + ε): dW_r (+)= dU_r/(n+ε) − W_r (W_r·dU_r)/(n (n+ε)²), n = ‖W_r‖. */
@@ -195,4 +222,5 @@ export interface UpdateKernels {
   adam(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamStep, unitRows?: { epsilon: number }): void;
 }
 
-export interface Kernels extends EncodingKernels, CodesKernels, ExpertsKernels, DenseKernels, UpdateKernels {}
+export interface Kernels
+  extends EncodingKernels, CodesKernels, ExpertsKernels, DenseKernels, StandardizeKernels, UpdateKernels {}

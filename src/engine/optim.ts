@@ -2,7 +2,8 @@
  * The update of parameters: Adam/AdamW with clipping and unit-norm rows. The order of projection, clipping, step and
  * renormalisation differs between the papers (methods 10, "Decoder step"), so an architecture writes it down as a list.
  */
-import type { Device, Tensor } from './device.ts';
+import { sizeOf, type Device, type Tensor } from './device.ts';
+import type { AdamStep } from './kernels.ts';
 import type { Scalar, Tape } from './tape.ts';
 
 export interface Parameter {
@@ -13,21 +14,28 @@ export interface Parameter {
 }
 
 export type Stage =
-  /** Removes from the gradient of unit rows the part along the row: g − (g·u)u, u = w / (‖w‖ + epsilon). */
-  | { kind: 'project'; epsilon: number }
-  /** Global norm over all gradients: 'torch' multiplies by min(1, max/(norm + 1e-6)), 'optax' by max/norm where norm ≥ max. */
-  | { kind: 'clip'; maxNorm: number; style: 'torch' | 'optax' }
-  | { kind: 'adam' }
+  /** Removes from the gradient of unit rows the part along the row: g − (g·u)u, u = w / (‖w‖ + epsilon), or u = w for 'raw'. */
+  | { kind: 'project'; epsilon: number | 'raw' }
+  /**
+   * Norm over all gradients, or those of `only`: 'torch' multiplies by min(1, max/(norm + 1e-6)), 'optax' by max/norm where
+   * norm ≥ max. The norm is that of the gradients as they stand after the stages before the first clip, adam or renormalize.
+   */
+  | { kind: 'clip'; maxNorm: number; style: 'torch' | 'optax'; only?: readonly string[] }
+  /** The Adam step; with `renormalize` unit rows are divided by (norm + renormalize) in the same pass. */
+  | { kind: 'adam'; renormalize?: number }
   /** Unit rows: w / (‖w‖ + epsilon). */
   | { kind: 'renormalize'; epsilon: number };
 
 export interface UpdatePlan {
   stages: readonly Stage[];
+  /** Unit rows are divided by (norm + this) before the forward pass of every step (Switch). */
+  renormalizeFirst?: number;
   beta1: number;
   beta2: number;
   epsilon: number;
-  /** Decoupled weight decay (AdamW). */
   weightDecay: number;
+  /** 'decoupled' (default): p −= lr·decay·p (AdamW); 'coupled': gradient += decay·p before the moments (Adam with L2). */
+  decayStyle?: 'decoupled' | 'coupled';
   /** Learning rate of step t = 0, 1, … */
   learningRate: (step: number) => number;
 }
@@ -76,55 +84,82 @@ export class Optimizer {
     for (const [i, { tensor }] of this.parameters.entries()) tape.watch(tensor, this.#moments[i].gradient);
   }
 
-  /** Records what comes before clipping and the squared norm of each gradient; sum them for the global norm. */
+  /** Zeroes both moments of some rows (first axis) of a parameter, e.g. of latents that were drawn anew. The queue must be empty. */
+  clearMoments(name: string, rows: Iterable<number>): void {
+    const i = this.parameters.findIndex((parameter) => parameter.name === name);
+    const { tensor } = this.parameters[i];
+    const zeros = new Float32Array(sizeOf(tensor.shape.slice(1)));
+    for (const row of rows) {
+      for (const moment of [this.#moments[i].m, this.#moments[i].v])
+        this.#device.write(moment, zeros, row * zeros.length);
+    }
+  }
+
+  /** Records what comes before the forward pass. */
+  begin(): void {
+    const { renormalizeFirst: epsilon } = this.plan;
+    if (epsilon !== undefined) this.#run({ kind: 'renormalize', epsilon }, 0, []);
+  }
+
+  /** Records what comes before clipping and the squared norm of each gradient; nothing else has changed yet. */
   prepare(tape: Tape): Scalar[] {
     const { kernels } = this.#device;
-    const before = this.plan.stages.slice(0, this.#firstUpdate);
-    // A projection just before measures its result while the rows are at hand.
-    const last = before.at(-1);
-    for (const stage of last?.kind === 'project' ? before.slice(0, -1) : before) this.#run(stage, 0, 1);
-    return this.parameters.map(({ tensor, unitRows }, i) => {
-      const { gradient } = this.#moments[i];
-      const square = tape.scalar();
-      if (last?.kind === 'project' && unitRows) kernels.projectRows(gradient, square, tensor, last.epsilon);
-      else kernels.innerProduct(square, gradient, gradient);
+    const squares: (Scalar | undefined)[] = this.parameters.map(() => undefined);
+    for (const stage of this.plan.stages.slice(0, this.#firstUpdate)) {
+      if (stage.kind !== 'project') continue;
+      // A projection measures its result while the rows are at hand.
+      for (const [i, { tensor, unitRows }] of this.parameters.entries()) {
+        if (!unitRows) continue;
+        squares[i] = tape.scalar();
+        kernels.projectRows(this.#moments[i].gradient, squares[i]!, tensor, stage.epsilon);
+      }
+    }
+    return this.#moments.map(({ gradient }, i) => {
+      const square = squares[i] ?? tape.scalar();
+      if (!squares[i]) kernels.innerProduct(square, gradient, gradient);
       return square;
     });
   }
 
-  /** Records the update of step `step`, given the global norm of the gradient. */
-  apply(step: number, norm: number): void {
-    let scale = 1;
+  /** Records the update of step `step`, given the squared norm of each gradient as `prepare` found it. */
+  apply(step: number, squares: readonly number[]): void {
+    const scales = this.parameters.map(() => 1);
     this.taken++;
     for (const stage of this.plan.stages.slice(this.#firstUpdate)) {
-      if (stage.kind === 'clip') scale = clipFactor(stage, norm);
-      else this.#run(stage, step, scale);
+      if (stage.kind !== 'clip') {
+        this.#run(stage, step, scales);
+        continue;
+      }
+      const clipped = this.parameters.map(({ name }) => stage.only?.includes(name) ?? true);
+      const norm = Math.sqrt(squares.reduce((sum, square, i) => sum + (clipped[i] ? square : 0), 0));
+      const factor = clipFactor(stage, norm);
+      for (const [i, isClipped] of clipped.entries()) if (isClipped) scales[i] *= factor;
     }
   }
 
   get #firstUpdate(): number {
-    return this.plan.stages.findIndex(({ kind }) => kind === 'clip' || kind === 'adam');
+    return this.plan.stages.findIndex(({ kind }) => kind !== 'project');
   }
 
-  #run(stage: Stage, step: number, gradientScale: number): void {
+  #run(stage: Exclude<Stage, { kind: 'clip' }>, step: number, scales: readonly number[]): void {
     const { kernels } = this.#device;
-    const { stages } = this.plan;
-    const next = stages[stages.indexOf(stage) + 1];
-    const fused = stages[stages.indexOf(stage) - 1]?.kind === 'adam';
     for (const [i, { tensor, unitRows }] of this.parameters.entries()) {
       const { gradient, m, v } = this.#moments[i];
       if (stage.kind === 'adam') {
-        const renormalize = unitRows && next?.kind === 'renormalize' ? { epsilon: next.epsilon } : undefined;
-        kernels.adam(tensor, gradient, m, v, this.#constants(step, gradientScale), renormalize);
-      } else if (stage.kind === 'project' && unitRows) {
+        const { renormalize: epsilon } = stage;
+        const unit = unitRows && epsilon !== undefined ? { epsilon } : undefined;
+        kernels.adam(tensor, gradient, m, v, this.#constants(step, scales[i]), unit);
+      } else if (!unitRows) continue;
+      else if (stage.kind === 'project')
         kernels.projectRows(gradient, this.#device.scratch('f64', 1), tensor, stage.epsilon);
-      } else if (stage.kind === 'renormalize' && unitRows && !fused) kernels.normalizeRows(tensor, stage.epsilon);
+      else kernels.normalizeRows(tensor, stage.epsilon);
     }
   }
 
-  #constants(step: number, gradientScale: number): Parameters<Device['kernels']['adam']>[4] {
-    const { beta1, beta2, epsilon, weightDecay, learningRate } = this.plan;
+  #constants(step: number, gradientScale: number): AdamStep {
+    const { beta1, beta2, epsilon, weightDecay, decayStyle, learningRate } = this.plan;
     const lr = learningRate(step);
+    const coupled = decayStyle === 'coupled';
     return {
       gradientScale,
       beta1,
@@ -132,7 +167,8 @@ export class Optimizer {
       stepSize: lr / (1 - beta1 ** this.taken),
       correction: 1 / Math.sqrt(1 - beta2 ** this.taken),
       epsilon,
-      decay: 1 - lr * weightDecay,
+      decay: coupled ? 1 : 1 - lr * weightDecay,
+      coupledDecay: coupled ? weightDecay : 0,
     };
   }
 }

@@ -91,6 +91,13 @@ export class SafetensorsFile {
     return out;
   }
 
+  /** An unsigned 32-bit tensor. @throws InputError for other dtypes */
+  readUint32(name: string): Uint32Array<ArrayBuffer> {
+    const { dtype } = this.tensor(name);
+    if (dtype !== 'U32') throw this.#wrongKind(name, dtype, 'U32');
+    return new Uint32Array(this.read(name).buffer);
+  }
+
   /** An integer or boolean tensor as int32. @throws InputError for other dtypes and for values that do not fit */
   readInt32(name: string): Int32Array<ArrayBuffer> {
     const { dtype } = this.tensor(name);

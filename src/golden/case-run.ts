@@ -5,6 +5,7 @@ import { decode } from '../engine/ops/decode.ts';
 import { Optimizer } from '../engine/optim.ts';
 import { Tape } from '../engine/tape.ts';
 import type { TrainableSae } from '../sae/architecture.ts';
+import { inInputSpace } from '../sae/reconstructor.ts';
 import { trainStep } from '../training/step.ts';
 import type { CaseAdapter, Named, Pass, Variant } from './adapter.ts';
 import type { SaeFixture } from './fixture.ts';
@@ -83,9 +84,12 @@ async function compareReconstructions(pass: Pass, fixture: SaeFixture, report: R
       report.skip(`view ${name}`, `the fixture has no ${stored}`);
       continue;
     }
-    const values = device.scratchLike(forward.codes, 'f32');
-    device.kernels.valuesInRange(values, forward.codes, from, to);
-    const view = decode(tape, forward.codes, dictionary, sae.outputBias, values);
+    const view = inInputSpace(
+      tape,
+      sae,
+      x,
+      decode(tape, forward.codes, dictionary, sae.outputBias, { range: { from, to } }),
+    );
     report.compare(`${stored}, view ${name}`, await device.read(view as Floats), fixture.numbers(stored), tolerance);
   }
 }

@@ -29,6 +29,11 @@ export interface Sae {
   readonly views: readonly View[];
   /** b_dec [d] of the reconstruction; null = none. */
   readonly outputBias: Tensor | null;
+  /**
+   * Whether `encode` first standardises each token (subtracts the mean of its d elements, divides by their standard deviation):
+   * then codes · dictionary + b_dec is in that space, and has to be multiplied and shifted back (ops/standardize.ts).
+   */
+  readonly standardizes?: boolean;
   /** Parent of every latent; undefined for flat architectures. */
   readonly forest: Forest | undefined;
   /** Inference codes of x [B, d]. */
@@ -56,13 +61,29 @@ export interface TrainingForward {
   commit: () => void;
 }
 
+/** What a model may look at between steps. */
+export interface Maintenance {
+  /** The step that was just taken. */
+  step: number;
+  /** Its batch [B, d]. */
+  x: Tensor;
+  /** Its forward pass; codes and reconstruction are those from before the update. */
+  forward: TrainingForward;
+  /** Unweighted terms by name, and Σ weight · term. */
+  losses: Readonly<Record<string, number>>;
+  total: number;
+  observed: Readonly<Record<string, number>>;
+  /** Zeroes Adam's moments of rows (first axis) of a parameter. */
+  clearMoments(parameter: string, rows: Iterable<number>): void;
+}
+
 /** Numbers kept by the host between steps. */
 export type HostState = Record<string, number>;
 
 /** A model in training. */
 export interface TrainableSae extends Sae {
   readonly parameters: readonly Parameter[];
-  /** State on the device that is no parameter, e.g. counters of dead latents. */
+  /** State on the device that is no parameter, f32 or u32: counters of dead latents, links to parents. */
   readonly state: Readonly<Record<string, Tensor>>;
   /** State on the host; replaced by {@link afterStep}, saved in checkpoints. */
   hostState: HostState;
@@ -73,6 +94,12 @@ export interface TrainableSae extends Sae {
   forward(tape: Tape, x: Tensor, step: number): TrainingForward;
   /** Updates the host's state after a step that was taken. */
   afterStep(step: number, observed: Record<string, number>): void;
+  /** Occasional work after a step that was taken: resampling, reassignment. Draws from a stream of (seed, step) only. */
+  maintain?(work: Maintenance): Promise<void>;
+  /** Rebuilds what the host mirrors of `state` after a checkpoint was loaded. */
+  restore?(state: Readonly<Record<string, Float32Array | Uint32Array>>): void;
+  /** In words, what the architecture's mathematics makes of a loss that is not finite or explodes; undefined = nothing special. */
+  explainDivergence?(losses: Readonly<Record<string, number>>): string | undefined;
   /** Share of latents that count as dead now. */
   deadFraction(): Promise<number>;
 }
@@ -88,6 +115,15 @@ export interface BuildContext {
   steps: number;
 }
 
+export interface Cost {
+  /** Trained numbers. */
+  parameters: number;
+  /** Multiplications and additions to encode one token at inference: 2 per weight that is touched, selection not counted. */
+  encodeFlops: number;
+  /** The same for reconstructing it from its codes. */
+  decodeFlops: number;
+}
+
 export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   /** Where it comes from: title and arXiv id. */
@@ -101,6 +137,8 @@ export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
   readonly schema: Schema;
   /** What is wrong with values that are valid one by one, such as k > width. */
   check?(config: z.output<Schema>): string | undefined;
+  /** Size and price of a model on activations of dimension d. */
+  cost(config: z.output<Schema>, d: number): Cost;
   build(config: z.output<Schema>, context: BuildContext): TrainableSae;
 }
 

@@ -135,8 +135,7 @@ class HSae implements TrainableSae {
       stages: [
         { kind: 'project', epsilon: 0 },
         { kind: 'clip', maxNorm: config.clip, style: 'optax' },
-        { kind: 'adam' },
-        { kind: 'renormalize', epsilon: 0 },
+        { kind: 'adam', renormalize: 0 },
       ],
       beta1: 0.9,
       beta2: 0.999,
@@ -160,7 +159,10 @@ class HSae implements TrainableSae {
     const top = topOfCodes(tape, all, k);
     const reconstructionTop = decode(tape, top, this.#D, null);
     const { c, winner, sub, absolute } = expertCodes(tape, x, top, this.#experts, this.#shape);
-    const reconstruction = decode(tape, top, this.#up, reconstructionTop, c, this.#shape.subspace);
+    const reconstruction = decode(tape, top, this.#up, reconstructionTop, {
+      values: c,
+      block: this.#shape.subspace,
+    });
     const losses: Record<string, LossTerm> = {
       l2: { value: squaredError(tape, reconstruction, x), weight: 1 },
       l2_top: { value: squaredError(tape, reconstructionTop, x), weight: topWeight },
@@ -229,5 +231,11 @@ export const hSae = defineArchitecture({
   schema,
   check: ({ k, width }) =>
     k > width ? `k: ${k} active latents of width ${width}; k can be at most the width` : undefined,
+  cost: ({ width: n, atoms: a, subspace: s, k }, d) => ({
+    parameters: 2 * n * (d + s * d + a * s),
+    // All top latents, then W_down and the atoms of the k selected experts.
+    encodeFlops: 2 * (n * d + k * (s * d + a * s)),
+    decodeFlops: 2 * k * (d + s + s * d),
+  }),
   build: (config, context) => new HSae(config, context),
 });

@@ -3,6 +3,7 @@ import type { Codes } from '../core/codes.ts';
 import { readCodes, type Device, type Tensor } from '../engine/device.ts';
 import { decode } from '../engine/ops/decode.ts';
 import { Tape } from '../engine/tape.ts';
+import { restore, standardize } from '../engine/ops/standardize.ts';
 import type { Sae, View } from './architecture.ts';
 
 export interface Reconstruction {
@@ -10,6 +11,11 @@ export interface Reconstruction {
   readonly codes: Codes;
   /** [rows, d] in the SAE's input space, in the order of the views asked for. */
   readonly views: readonly Float32Array[];
+}
+
+/** Brings what codes and dictionary make of x back to the space of x, for models that standardise tokens themselves. */
+export function inInputSpace(tape: Tape, sae: Sae, x: Tensor, reconstruction: Tensor): Tensor {
+  return sae.standardizes ? restore(tape, reconstruction, standardize(tape, x)) : reconstruction;
 }
 
 export class Reconstructor {
@@ -45,10 +51,12 @@ export class Reconstructor {
     const tape = new Tape(device);
     const codes = sae.encode(tape, input);
     const outputs = views.map(({ from, to }) => {
-      if (from === 0 && to === sae.width) return decode(tape, codes, this.#dictionary, sae.outputBias);
-      const values = device.scratchLike(codes, 'f32');
-      device.kernels.valuesInRange(values, codes, from, to);
-      return decode(tape, codes, this.#dictionary, sae.outputBias, values);
+      return inInputSpace(
+        tape,
+        sae,
+        input,
+        decode(tape, codes, this.#dictionary, sae.outputBias, { range: { from, to } }),
+      );
     });
     const reconstructions: Float32Array[] = [];
     for (const output of outputs) reconstructions.push(await device.read(output as Tensor & { dtype: 'f32' }));

@@ -26,6 +26,7 @@ import {
   type TrainingForward,
   type View,
 } from './architecture.ts';
+import { flatCost } from './parts/cost.ts';
 import { DeadLatents } from './parts/dead-latents.ts';
 import { geometricMedian } from './parts/geometric-median.ts';
 import { unitRows } from './parts/initial.ts';
@@ -130,8 +131,7 @@ class TopK implements TrainableSae {
       stages: [
         { kind: 'project', epsilon: PROJECT_EPSILON },
         { kind: 'clip', maxNorm: 1, style: 'torch' },
-        { kind: 'adam' },
-        { kind: 'renormalize', epsilon: RENORM_EPSILON },
+        { kind: 'adam', renormalize: RENORM_EPSILON },
       ],
       beta1: 0.9,
       beta2: 0.999,
@@ -231,5 +231,6 @@ export const topk = defineArchitecture({
   schema,
   check: ({ k, width }) =>
     k > width ? `k: ${k} active latents of width ${width}; k can be at most the width` : undefined,
+  cost: ({ width, k }, d) => flatCost(width, k, d),
   build: (config, context) => new TopK(config, context),
 });

@@ -25,7 +25,7 @@ import { normalizationSchema } from '../activations/normalization.ts';
 import { sizeOf, type Device, type Tensor } from '../engine/device.ts';
 import type { Optimizer } from '../engine/optim.ts';
 import { SafetensorsFile } from '../formats/safetensors.ts';
-import { writeSafetensors } from '../formats/safetensors-writer.ts';
+import { writeSafetensors, type TensorData } from '../formats/safetensors-writer.ts';
 import type { TrainableSae } from '../sae/architecture.ts';
 
 export const CFG_VERSION = 1;
@@ -173,8 +173,9 @@ export function readState(checkpoint: string): CheckpointState {
 export function loadWeights(checkpoint: string, device: Device, sae: TrainableSae): void {
   const weights = Object.fromEntries(sae.parameters.map((parameter) => [parameter.name, parameter.tensor]));
   loadTensors(join(checkpoint, 'sae_weights.safetensors'), device, weights);
-  loadTensors(join(checkpoint, 'trainer.safetensors'), device, sae.state);
+  const state = loadTensors(join(checkpoint, 'trainer.safetensors'), device, sae.state);
   sae.hostState = readState(checkpoint).hostState;
+  sae.restore?.(state);
 }
 
 /** Loads what only training needs. */
@@ -184,8 +185,13 @@ export function loadOptimizer(checkpoint: string, device: Device, optimizer: Opt
 }
 
 async function writeTensors(path: string, device: Device, tensors: Record<string, Tensor>, run: string): Promise<void> {
-  const host: Record<string, { dtype: 'F32'; shape: number[]; data: Float32Array }> = {};
+  const host: Record<string, TensorData> = {};
   for (const [name, tensor] of Object.entries(tensors)) {
+    if (tensor.dtype === 'u32') {
+      const data = await device.read(tensor as Tensor & { dtype: 'u32' });
+      host[name] = { dtype: 'U32', shape: tensor.shape, data };
+      continue;
+    }
     const data = await device.read(tensor as Tensor & { dtype: 'f32' });
     if (!data.every(Number.isFinite)) {
       throw new DivergedError(`training diverged: ${name} holds values that are not finite`, {
@@ -193,12 +199,17 @@ async function writeTensors(path: string, device: Device, tensors: Record<string
         hint: 'a smaller learning rate, or inputs of ordinary scale (normalize: scalar); the last good checkpoint is kept',
       });
     }
-    host[name] = { dtype: 'F32', shape: [...tensor.shape], data };
+    host[name] = { dtype: 'F32', shape: tensor.shape, data };
   }
   writeSafetensors(path, host);
 }
 
-function loadTensors(path: string, device: Device, tensors: Record<string, Tensor>): void {
+function loadTensors(
+  path: string,
+  device: Device,
+  tensors: Record<string, Tensor>,
+): Record<string, Float32Array | Uint32Array> {
+  const loaded: Record<string, Float32Array | Uint32Array> = {};
   const file = SafetensorsFile.open(path);
   try {
     for (const [name, tensor] of Object.entries(tensors)) {
@@ -209,8 +220,10 @@ function loadTensors(path: string, device: Device, tensors: Record<string, Tenso
           { where: path },
         );
       }
-      device.write(tensor, file.readFloat32(name));
+      loaded[name] = tensor.dtype === 'u32' ? file.readUint32(name) : file.readFloat32(name);
+      device.write(tensor, loaded[name]);
     }
+    return loaded;
   } finally {
     file.close();
   }

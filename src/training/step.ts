@@ -28,6 +28,7 @@ export async function trainStep(
 ): Promise<StepResult> {
   device.beginStep();
   const tape = new Tape(device);
+  optimizer.begin();
   optimizer.watch(tape);
   const forward = sae.forward(tape, x, step);
   const terms = Object.entries(forward.losses);
@@ -41,17 +42,26 @@ export async function trainStep(
     losses[name] = await readScalar(device, value);
     total += weight * losses[name];
   }
-  let square = 0;
-  for (const scalar of squares) square += await readScalar(device, scalar);
-  const gradientNorm = Math.sqrt(square);
+  const squaredNorms: number[] = [];
+  for (const scalar of squares) squaredNorms.push(await readScalar(device, scalar));
+  const gradientNorm = Math.sqrt(squaredNorms.reduce((sum, square) => sum + square, 0));
   const taken = Number.isFinite(total) && Number.isFinite(gradientNorm);
   if (taken) {
-    optimizer.apply(step, gradientNorm);
+    optimizer.apply(step, squaredNorms);
     forward.commit();
     const observed: Record<string, number> = {};
     for (const [name, scalar] of Object.entries(forward.observed)) observed[name] = await readScalar(device, scalar);
     await device.flush();
     sae.afterStep(step, observed);
+    await sae.maintain?.({
+      step,
+      x,
+      forward,
+      losses,
+      total,
+      observed,
+      clearMoments: optimizer.clearMoments.bind(optimizer),
+    });
   }
   return { losses, total, gradientNorm, learningRate: optimizer.plan.learningRate(step), taken, forward };
 }

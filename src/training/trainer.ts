@@ -140,7 +140,9 @@ function judge(
     `${member.name} diverged: ${member.badInRow} ${member.badInRow === 1 ? 'step' : 'steps in a row'} ${exploded ? `with a loss over ${EXPLOSION} times the first one` : 'without a finite loss and gradient'} (step ${step}: ${terms.join(', ')}, gradient norm ${gradientNorm})`,
     {
       where: member.folder,
-      hint: 'a smaller learning rate, or inputs of ordinary scale (normalize: scalar); the last good checkpoint is kept',
+      hint:
+        member.sae.explainDivergence?.(losses) ??
+        'a smaller learning rate, or inputs of ordinary scale (normalize: scalar); the last good checkpoint is kept',
     },
   );
 }

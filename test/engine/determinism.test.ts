@@ -76,12 +76,6 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.scatterAdd(out, lab.top.value, position);
     return [out];
   },
-  valuesInRange: (kernels, lab) => {
-    const codes = lab.encoded();
-    const out = lab.bench.device.scratchLike(codes, 'f32');
-    kernels.valuesInRange(out, codes, 100, 701);
-    return [out];
-  },
   smallestPositive: (kernels, lab) => {
     const out = lab.sums(ROWS);
     kernels.smallestPositive(out, lab.encoded());
@@ -188,6 +182,21 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.scaleRows(lab.x, true, lab.perRow, lab.row, 0.1);
     return [lab.x];
   },
+  standardizeRows: (kernels, lab) => {
+    const out = { out: lab.out(ROWS, D), mean: lab.out(ROWS), std: lab.out(ROWS) };
+    kernels.standardizeRows(out, lab.x, 1e-5);
+    return Object.values(out);
+  },
+  restoreRows: (kernels, lab) => {
+    const out = lab.out(ROWS, D);
+    kernels.restoreRows(out, lab.x, lab.perRow, lab.perRow);
+    return [out];
+  },
+  variance: (kernels, lab) => {
+    const out = lab.sums(1);
+    kernels.variance(out, lab.x, 0);
+    return [out];
+  },
   projectRows: (kernels, lab) => {
     const gradient = lab.out(WIDTH, D);
     kernels.scaleRows(gradient, false, lab.perLatent, lab.row, 1);
@@ -217,6 +226,7 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
       correction: 31,
       epsilon: 1e-8,
       decay: 0.99,
+      coupledDecay: 0.02,
     };
     kernels.adam(lab.W, gradient, m, v, step, { epsilon: 1e-8 });
     return [lab.W, m, v];

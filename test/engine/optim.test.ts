@@ -40,11 +40,14 @@ function setup(bench: Bench, update: UpdatePlan, seed = 1): Setup {
   return { optimizer, values, gradient };
 }
 
-async function norm(bench: Bench, { optimizer }: Setup): Promise<number> {
-  let square = 0;
-  for (const part of optimizer.prepare(new Tape(bench.device))) square += (await bench.read(part, 'f64'))[0];
-  return Math.sqrt(square);
+/** Squared norms of the gradients. */
+async function squares(bench: Bench, { optimizer }: Setup): Promise<number[]> {
+  const parts: number[] = [];
+  for (const part of optimizer.prepare(new Tape(bench.device))) parts.push((await bench.read(part, 'f64'))[0]);
+  return parts;
 }
+
+const normOf = (parts: readonly number[]): number => Math.sqrt(oracle.sum(parts));
 
 async function rowsOf(bench: Bench, tensor: Parameter['tensor']): Promise<number[][]> {
   const flat = [...(await bench.read(tensor, 'f32'))];
@@ -52,9 +55,12 @@ async function rowsOf(bench: Bench, tensor: Parameter['tensor']): Promise<number
 }
 
 onEveryDevice((bench) => {
-  it('renormalised rows have norm 1, other parameters stay', async () => {
-    const s = setup(bench, plan([{ kind: 'adam' }, { kind: 'renormalize', epsilon: 0 }], { learningRate: () => 0 }));
-    s.optimizer.apply(0, await norm(bench, s));
+  it.each<{ stages: Stage[] }>([
+    { stages: [{ kind: 'adam' }, { kind: 'renormalize', epsilon: 0 }] },
+    { stages: [{ kind: 'adam', renormalize: 0 }] },
+  ])('renormalised rows have norm 1, other parameters stay ($stages.length stages)', async ({ stages }) => {
+    const s = setup(bench, plan(stages, { learningRate: () => 0 }));
+    s.optimizer.apply(0, await squares(bench, s));
     const [W, b] = s.optimizer.parameters;
     for (const row of await rowsOf(bench, W.tensor))
       expect(Math.abs(Math.sqrt(oracle.dot(row, row)) - 1)).toBeLessThan(1e-6);
@@ -63,7 +69,7 @@ onEveryDevice((bench) => {
 
   it.each([0, 1e-6])('a projected gradient has no part along its row (epsilon %s)', async (epsilon) => {
     const s = setup(bench, plan([{ kind: 'project', epsilon }, { kind: 'adam' }]));
-    const total = await norm(bench, s);
+    const total = normOf(await squares(bench, s));
     const rows = await rowsOf(bench, s.optimizer.gradients.W);
     rows.forEach((row, i) => expect(Math.abs(oracle.dot(row, s.values.W[i]))).toBeLessThan(2e-5));
     // The norm is that of the projected gradient, and b's gradient is not projected.
@@ -74,7 +80,7 @@ onEveryDevice((bench) => {
 
   it('the first step of Adam moves by the learning rate against the sign of the gradient', async () => {
     const s = setup(bench, plan([{ kind: 'clip', maxNorm: 0.5, style: 'torch' }, { kind: 'adam' }]));
-    s.optimizer.apply(0, await norm(bench, s));
+    s.optimizer.apply(0, await squares(bench, s));
     expect(s.optimizer.taken).toBe(1);
     const after = await rowsOf(bench, s.optimizer.parameters[0].tensor);
     after.flat().forEach((value, i) => {
@@ -85,8 +91,9 @@ onEveryDevice((bench) => {
 
   it.each(['torch', 'optax'] as const)('clipping (%s) scales what Adam sees', async (style) => {
     const s = setup(bench, plan([{ kind: 'clip', maxNorm: 0.5, style }, { kind: 'adam' }]));
-    const total = await norm(bench, s);
-    s.optimizer.apply(0, total);
+    const parts = await squares(bench, s);
+    const total = normOf(parts);
+    s.optimizer.apply(0, parts);
     const moments = [...(await bench.read(s.optimizer.state['adam_m.W'], 'f32'))];
     const factor = 0.1 * clipFactor({ maxNorm: 0.5, style }, total);
     moments.forEach((m, i) => expect(Math.abs(m - factor * s.gradient.W.flat()[i])).toBeLessThan(1e-7));
@@ -94,7 +101,7 @@ onEveryDevice((bench) => {
 
   it('learning rate 0 moves nothing, but moments are kept', async () => {
     const s = setup(bench, plan([{ kind: 'adam' }], { learningRate: () => 0 }));
-    s.optimizer.apply(0, await norm(bench, s));
+    s.optimizer.apply(0, await squares(bench, s));
     expect(await rowsOf(bench, s.optimizer.parameters[0].tensor)).toEqual(s.values.W);
     expect((await bench.read(s.optimizer.state['adam_v.b'], 'f32')).every((v) => v > 0)).toBe(true);
   });
@@ -102,19 +109,68 @@ onEveryDevice((bench) => {
   it('weight decay is decoupled: without a gradient, parameters shrink by 1 − lr · decay', async () => {
     const s = setup(bench, plan([{ kind: 'adam' }], { weightDecay: 0.5 }));
     for (const tensor of Object.values(s.optimizer.gradients)) bench.kernels.clear(tensor);
-    s.optimizer.apply(0, await norm(bench, s));
+    s.optimizer.apply(0, await squares(bench, s));
     const after = (await rowsOf(bench, s.optimizer.parameters[0].tensor)).flat();
     after.forEach((value, i) => expect(Math.abs(value - 0.995 * s.values.W.flat()[i])).toBeLessThan(1e-6));
   });
 
   it('stages run in the order in which they are written', async () => {
     const before = setup(bench, plan([{ kind: 'renormalize', epsilon: 0 }, { kind: 'adam' }]));
-    await norm(bench, before);
-    for (const row of await rowsOf(bench, before.optimizer.parameters[0].tensor))
+    const parts = await squares(bench, before);
+    // Nothing but gradients changes before a step is taken.
+    expect(await rowsOf(bench, before.optimizer.parameters[0].tensor)).toEqual(before.values.W);
+    before.optimizer.apply(0, parts);
+    const lengths = (await rowsOf(bench, before.optimizer.parameters[0].tensor)).map((row) => oracle.dot(row, row));
+    expect(lengths.some((square) => Math.abs(square - 1) > 1e-3)).toBe(true);
+    expect(lengths.every((square) => Math.abs(square - 1) < 0.2)).toBe(true);
+  });
+
+  it('renormalizeFirst divides rows by their norm before the forward pass', async () => {
+    const s = setup(bench, plan([{ kind: 'adam' }], { renormalizeFirst: 0 }));
+    s.optimizer.begin();
+    for (const row of await rowsOf(bench, s.optimizer.parameters[0].tensor))
       expect(oracle.dot(row, row)).toBeCloseTo(1, 5);
-    before.optimizer.apply(0, 1);
-    const squares = (await rowsOf(bench, before.optimizer.parameters[0].tensor)).map((row) => oracle.dot(row, row));
-    expect(squares.some((square) => Math.abs(square - 1) > 1e-3)).toBe(true);
+  });
+
+  it('a raw projection takes the row as it is', async () => {
+    const s = setup(bench, plan([{ kind: 'project', epsilon: 'raw' }, { kind: 'adam' }]));
+    await squares(bench, s);
+    const rows = await rowsOf(bench, s.optimizer.gradients.W);
+    rows.forEach((row, i) => {
+      const [g, w] = [s.gradient.W[i], s.values.W[i]];
+      const along = oracle.dot(g, w);
+      row.forEach((value, j) => expect(value).toBeCloseTo(g[j] - along * w[j], 3));
+    });
+  });
+
+  it('clipping of some parameters leaves the others alone', async () => {
+    const s = setup(bench, plan([{ kind: 'clip', maxNorm: 0.5, style: 'torch', only: ['W'] }, { kind: 'adam' }]));
+    const parts = await squares(bench, s);
+    s.optimizer.apply(0, parts);
+    const factor = clipFactor({ maxNorm: 0.5, style: 'torch' }, Math.sqrt(parts[0]));
+    const [W, b] = await Promise.all(
+      ['adam_m.W', 'adam_m.b'].map((name) => bench.read(s.optimizer.state[name], 'f32')),
+    );
+    W.forEach((m, i) => expect(m).toBeCloseTo(0.1 * factor * s.gradient.W.flat()[i], 6));
+    b.forEach((m, i) => expect(m).toBeCloseTo(0.1 * s.gradient.b[i], 6));
+  });
+
+  it('clearMoments forgets the moments of the rows named, and only those', async () => {
+    const s = setup(bench, plan([{ kind: 'adam' }]));
+    s.optimizer.apply(0, await squares(bench, s));
+    await bench.device.flush();
+    s.optimizer.clearMoments('W', [2, 5]);
+    for (const name of ['adam_m.W', 'adam_v.W']) {
+      const rows = await rowsOf(bench, s.optimizer.state[name]);
+      rows.forEach((row, i) => expect(row.every((value) => value === 0)).toBe(i === 2 || i === 5));
+    }
+  });
+
+  it('coupled weight decay is part of the gradient', async () => {
+    const s = setup(bench, plan([{ kind: 'adam' }], { weightDecay: 0.5, decayStyle: 'coupled' }));
+    s.optimizer.apply(0, await squares(bench, s));
+    const moments = await bench.read(s.optimizer.state['adam_m.b'], 'f32');
+    moments.forEach((m, i) => expect(m).toBeCloseTo(0.1 * (s.gradient.b[i] + 0.5 * s.values.b[i]), 6));
   });
 
   it('state is named after the parameters', () => {

@@ -87,14 +87,11 @@ export class CpuDevice implements Device {
 
   scratchCodes(rows: number, width: number, perRow?: number): CpuCodes {
     const entries = perRow === undefined ? 0 : rows * perRow;
-    const codes = new CpuCodes(
-      rows,
-      width,
-      perRow,
-      this.scratch('u32', rows + 1),
-      new CpuTensor('u32', [entries], 4 * entries),
-      new CpuTensor('f32', [entries], 4 * entries),
-    );
+    const codes = new CpuCodes(rows, width, perRow, {
+      rowPtr: this.scratch('u32', rows + 1),
+      index: new CpuTensor('u32', [entries], 4 * entries),
+      value: new CpuTensor('f32', [entries], 4 * entries),
+    });
     if (perRow !== undefined) {
       this.#scratch(codes.index);
       this.#scratch(codes.value);
@@ -108,9 +105,13 @@ export class CpuDevice implements Device {
     if (own.perRow !== undefined) return this.scratch(dtype, own.rows * own.perRow * perEntry);
     // The number of entries is known once the commands before have run: the address follows then.
     const tensor = new CpuTensor(dtype, [0], 0);
-    own.dependents.push({ tensor, bytesPerEntry: BYTES[dtype] * perEntry });
-    if (own.resolved) this.place(own);
+    own.extent.dependents.push({ tensor, bytesPerEntry: BYTES[dtype] * perEntry });
+    if (own.extent.resolved) this.#placeDependents(own);
     return tensor;
+  }
+
+  withValues(codes: Codes, value: Tensor): CpuCodes {
+    return CpuCodes.of(codes).withValues(CpuTensor.of(value));
   }
 
   beginStep(): void {
@@ -181,14 +182,19 @@ export class CpuDevice implements Device {
     this.#queue.push(step);
   }
 
-  /** Gives codes of unknown size and all that depends on them their addresses. */
-  place(codes: CpuCodes): void {
-    codes.resolved = true;
-    for (const { tensor, bytesPerEntry } of codes.dependents) {
-      tensor.bytes = codes.entries * bytesPerEntry;
+  /** Gives codes of open size and all that depends on them their addresses. */
+  place(codes: CpuCodes, entries: number): void {
+    codes.extent.entries = entries;
+    codes.extent.resolved = true;
+    this.#placeDependents(codes);
+  }
+
+  #placeDependents({ extent }: CpuCodes): void {
+    for (const { tensor, bytesPerEntry } of extent.dependents) {
+      tensor.bytes = extent.entries * bytesPerEntry;
       this.#scratch(tensor);
     }
-    codes.dependents.length = 0;
+    extent.dependents.length = 0;
   }
 
   /** Writes the row pointers of codes with `perRow` entries in every row. Fresh scratch: no queued command reads it yet. */

@@ -5,6 +5,7 @@ import { codesKernels } from './kernels/codes.ts';
 import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
 import { expertsKernels } from './kernels/experts.ts';
+import { standardizeKernels } from './kernels/standardize.ts';
 import { updateKernels } from './kernels/update.ts';
 
 export type CpuKernels = Kernels & CpuEncodingKernels;
@@ -15,6 +16,7 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...codesKernels(device),
     ...expertsKernels(device),
     ...denseKernels(device),
+    ...standardizeKernels(device),
     ...updateKernels(device),
   };
 }

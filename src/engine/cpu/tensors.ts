@@ -25,6 +25,14 @@ export class CpuTensor implements Tensor {
   }
 }
 
+/** How many entries there are: known at once, or when the queue has found out. Shared by codes with the same entries. */
+interface Extent {
+  entries: number;
+  resolved: boolean;
+  /** Tensors that get their size and address together with the codes. */
+  readonly dependents: { tensor: CpuTensor; bytesPerEntry: number }[];
+}
+
 export class CpuCodes implements Codes {
   readonly rows: number;
   readonly width: number;
@@ -32,19 +40,14 @@ export class CpuCodes implements Codes {
   readonly rowPtr: CpuTensor;
   readonly index: CpuTensor;
   readonly value: CpuTensor;
-  /** Number of entries; 0 until the queue has found out, where it is not fixed. */
-  entries: number;
-  resolved: boolean;
-  /** Tensors that get their size and address together with the codes. */
-  readonly dependents: { tensor: CpuTensor; bytesPerEntry: number }[] = [];
+  readonly extent: Extent;
 
   constructor(
     rows: number,
     width: number,
     perRow: number | undefined,
-    rowPtr: CpuTensor,
-    index: CpuTensor,
-    value: CpuTensor,
+    { rowPtr, index, value }: Record<'rowPtr' | 'index' | 'value', CpuTensor>,
+    extent?: Extent,
   ) {
     this.rows = rows;
     this.width = width;
@@ -52,9 +55,16 @@ export class CpuCodes implements Codes {
     this.rowPtr = rowPtr;
     this.index = index;
     this.value = value;
-    this.entries = perRow === undefined ? 0 : rows * perRow;
-    this.resolved = perRow !== undefined;
-    if (!this.resolved) this.dependents.push({ tensor: index, bytesPerEntry: 4 }, { tensor: value, bytesPerEntry: 4 });
+    this.extent = extent ?? {
+      entries: perRow === undefined ? 0 : rows * perRow,
+      resolved: perRow !== undefined,
+      dependents: perRow === undefined ? [index, value].map((tensor) => ({ tensor, bytesPerEntry: 4 })) : [],
+    };
+  }
+
+  withValues(value: CpuTensor): CpuCodes {
+    const { rows, width, perRow, rowPtr, index, extent } = this;
+    return new CpuCodes(rows, width, perRow, { rowPtr, index, value }, extent);
   }
 
   static of(codes: Codes): CpuCodes {

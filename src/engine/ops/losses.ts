@@ -1,5 +1,5 @@
 /** Losses: scalars in float64, summed in a fixed order. */
-import type { Codes, Tensor } from '../device.ts';
+import { sizeOf, type Codes, type Tensor } from '../device.ts';
 import type { Scalar, Tape } from '../tape.ts';
 
 /**
@@ -44,6 +44,32 @@ export function normalizedError(tape: Tape, estimate: Tensor, target: Tensor): S
       const seed = tape.seed(ratio);
       const slot = seed === 0 ? undefined : tape.slotFor(estimate);
       if (slot) kernels.scaleBy(slot.tensor, slot.accumulate, difference, (2 * seed) / rows, denominator);
+    });
+  }
+  return ratio;
+}
+
+/**
+ * Mean squared error per element over the variance of the data: mean((a − x)²) / (Var(x) + 1e-8), Var unbiased over all elements of
+ * the batch with one mean for all (Tree SAE). a, x [B, d]; x is data. Gradient: ∂a = 2 (a − x) / (B d (Var + 1e-8)).
+ */
+export function relativeError(tape: Tape, a: Tensor, x: Tensor): Scalar {
+  const { device } = tape;
+  const { kernels } = device;
+  const size = sizeOf(x.shape);
+  const difference = device.scratch('f32', ...x.shape);
+  const error = meanSquaredNorm(tape, difference, a, x);
+  const variance = tape.scalar();
+  kernels.variance(variance, x, 1e-8);
+  const ratio = tape.scalar();
+  kernels.divide(ratio, error, variance);
+  // meanSquaredNorm sums over d.
+  kernels.sum(ratio, ratio, 1 / x.shape[1]);
+  if (tape.tracks(a)) {
+    tape.record([ratio], () => {
+      const seed = tape.seed(ratio);
+      const slot = seed === 0 ? undefined : tape.slotFor(a);
+      if (slot) kernels.scaleBy(slot.tensor, slot.accumulate, difference, (2 * seed) / size, variance);
     });
   }
   return ratio;

@@ -42,7 +42,8 @@ export class ReferenceDevice implements Device {
     const codes = new ReferenceCodes(rows, width, perRow);
     this.#asScratch(codes.rowPtr.allocate());
     if (perRow === undefined) {
-      codes.dependents.push({ tensor: codes.index, perEntry: 1 }, { tensor: codes.value, perEntry: 1 });
+      const { dependents } = codes.extent;
+      dependents.push({ tensor: codes.index, perEntry: 1 }, { tensor: codes.value, perEntry: 1 });
     } else {
       dataOf(codes.rowPtr, 'u32').forEach((_, r, rowPtr) => (rowPtr[r] = r * perRow));
       this.#asScratch(codes.index.allocate());
@@ -52,11 +53,15 @@ export class ReferenceDevice implements Device {
   }
 
   scratchLike(codes: Codes, dtype: DType, perEntry = 1): Tensor {
-    const { entries, dependents } = ReferenceCodes.of(codes);
+    const { entries, dependents } = ReferenceCodes.of(codes).extent;
     if (entries !== undefined) return this.scratch(dtype, entries * perEntry);
     const tensor = new ReferenceTensor(dtype, [0]);
     dependents.push({ tensor, perEntry });
     return tensor;
+  }
+
+  withValues(codes: Codes, value: Tensor): Codes {
+    return ReferenceCodes.of(codes).withValues(ReferenceTensor.of(value));
   }
 
   beginStep(): void {
@@ -88,11 +93,11 @@ export class ReferenceDevice implements Device {
   }
 
   /** Gives codes of open size, and all that depends on them, their memory. */
-  #resolve(codes: ReferenceCodes, entries: number): void {
-    if (codes.entries !== undefined) throw new Error('these codes have a size already');
-    codes.entries = entries;
-    for (const { tensor, perEntry } of codes.dependents) this.#asScratch(tensor.allocate(entries * perEntry));
-    codes.dependents.length = 0;
+  #resolve({ extent }: ReferenceCodes, entries: number): void {
+    if (extent.entries !== undefined) throw new Error('these codes have a size already');
+    extent.entries = entries;
+    for (const { tensor, perEntry } of extent.dependents) this.#asScratch(tensor.allocate(entries * perEntry));
+    extent.dependents.length = 0;
   }
 
   /** The content of scratch is undefined: nobody shall rely on zeros. */

@@ -4,6 +4,7 @@ import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
 import { sparseKernels } from './sparse.ts';
+import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
 import { updateKernels } from './update.ts';
 
@@ -21,6 +22,7 @@ export function referenceKernels(device: Recorder): Kernels {
     ...sparseKernels(device),
     ...expertKernels(device),
     ...denseKernels(device),
+    ...standardizeKernels(device),
     ...updateKernels(device),
   };
 }

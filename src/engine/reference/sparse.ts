@@ -1,12 +1,12 @@
 /** Codes with matrices, sums over entries, and the bookkeeping of latents. */
 import type { Codes, LatentIndex } from '../device.ts';
-import type { CodesKernels } from '../kernels.ts';
+import type { CodesKernels, LatentRange } from '../kernels.ts';
 import type { Recorder } from './kernels.ts';
 import { f32, f64, u32 } from './tensors.ts';
 
 export function sparseKernels({ record }: Recorder): CodesKernels {
   return {
-    decode(out, codes, values, W, base, block = 1) {
+    decode(out, codes, values, W, base, block = 1, range = all(codes)) {
       record(() => {
         const [result, coefficients, weights, index] = [f32(out), f32(values), f32(W), u32(codes.index)];
         const d = out.shape[1];
@@ -16,7 +16,8 @@ export function sparseKernels({ record }: Recorder): CodesKernels {
           for (let i = 0; i < d; i++) {
             let sum = start ? start[r * stride + i] : 0;
             for (let t = from * block; t < to * block; t++) {
-              sum += coefficients[t] * weights[weightRow(index, t, block) * d + i];
+              if (isIn(range, index[Math.floor(t / block)]))
+                sum += coefficients[t] * weights[weightRow(index, t, block) * d + i];
             }
             result[r * d + i] = sum;
           }
@@ -24,13 +25,14 @@ export function sparseKernels({ record }: Recorder): CodesKernels {
       });
     },
 
-    gatheredDots(out, accumulate, codes, mask, W, vectors, block = 1) {
+    gatheredDots(out, accumulate, codes, mask, W, vectors, block = 1, range = all(codes)) {
       record(() => {
         const [result, weights, rows, index] = [f32(out), f32(W), f32(vectors), u32(codes.index)];
         const d = vectors.shape[1];
         const open = mask && f32(mask);
         eachRow(codes, (r, from, to) => {
           for (let t = from * block; t < to * block; t++) {
+            if (!isIn(range, index[Math.floor(t / block)])) continue;
             let sum = accumulate ? result[t] : 0;
             if (!open || open[t] !== 0) {
               for (let i = 0; i < d; i++) sum += weights[weightRow(index, t, block) * d + i] * rows[r * d + i];
@@ -55,11 +57,12 @@ export function sparseKernels({ record }: Recorder): CodesKernels {
       });
     },
 
-    latentGradient(out, accumulate, codes, latents, coefficient, source, block = 1) {
+    latentGradient(out, accumulate, codes, latents, coefficient, source, block = 1, range = all(codes)) {
       record(() => {
         const [result, factors, rows] = [f32(out), f32(coefficient), f32(source)];
         const d = source.shape[1];
         eachLatent(codes, latents, (latent, entries) => {
+          if (!isIn(range, latent)) return;
           for (let b = 0; b < block; b++) {
             for (let i = 0; i < d; i++) {
               const o = (latent * block + b) * d + i;
@@ -72,9 +75,10 @@ export function sparseKernels({ record }: Recorder): CodesKernels {
       });
     },
 
-    decodeGradients(dValues, dW, codes, latents, values, W, dOut, block = 1) {
-      this.gatheredDots(dValues.tensor, dValues.accumulate, codes, block === 1 ? values : null, W, dOut, block);
-      this.latentGradient(dW.tensor, dW.accumulate, codes, latents, values, dOut, block);
+    decodeGradients(dValues, dW, codes, latents, values, W, dOut, block = 1, range = all(codes)) {
+      const mask = block === 1 ? values : null;
+      this.gatheredDots(dValues.tensor, dValues.accumulate, codes, mask, W, dOut, block, range);
+      this.latentGradient(dW.tensor, dW.accumulate, codes, latents, values, dOut, block, range);
     },
 
     dotsByLatent(out, codes, _latents, W, vectors, block = 1) {
@@ -118,15 +122,6 @@ export function sparseKernels({ record }: Recorder): CodesKernels {
       });
     },
 
-    valuesInRange(out, codes, from, to) {
-      record(() => {
-        const [result, index, value] = [f32(out), u32(codes.index), f32(codes.value)];
-        eachEntry(codes, (e) => {
-          result[e] = from <= index[e] && index[e] < to ? value[e] : 0;
-        });
-      });
-    },
-
     smallestPositive(rowMin, codes) {
       record(() => {
         const [result, value] = [f64(rowMin), f32(codes.value)];
@@ -137,11 +132,12 @@ export function sparseKernels({ record }: Recorder): CodesKernels {
       });
     },
 
-    countSinceFired(counter, codes, latents, increment) {
+    countSinceFired(counter, codes, latents, increment, above = -Infinity) {
       record(() => {
-        const counts = f32(counter);
+        const [counts, value] = [f32(counter), f32(codes.value)];
         eachLatent(codes, latents, (latent, entries) => {
-          counts[latent] = entries.length > 0 ? 0 : counts[latent] + increment;
+          const fired = entries.some(({ entry }) => value[entry] > Math.fround(above));
+          counts[latent] = fired ? 0 : counts[latent] + increment;
         });
       });
     },
@@ -156,6 +152,10 @@ export function sparseKernels({ record }: Recorder): CodesKernels {
     },
   };
 }
+
+const all = (codes: Codes): LatentRange => ({ from: 0, to: codes.width });
+
+const isIn = ({ from, to }: LatentRange, latent: number): boolean => from <= latent && latent < to;
 
 /** Row of W that value `t` stands for. */
 const weightRow = (index: Uint32Array, t: number, block: number): number =>

@@ -24,6 +24,13 @@ export class ReferenceTensor implements Tensor {
   }
 }
 
+/** How many entries there are; undefined until the encoding kernel has run, where it is not fixed. Shared by codes with the same entries. */
+interface Extent {
+  entries: number | undefined;
+  /** Tensors that get their memory together with the entries. */
+  readonly dependents: { tensor: ReferenceTensor; perEntry: number }[];
+}
+
 export class ReferenceCodes implements Codes {
   readonly rows: number;
   readonly width: number;
@@ -31,19 +38,20 @@ export class ReferenceCodes implements Codes {
   readonly rowPtr: ReferenceTensor;
   readonly index: ReferenceTensor;
   readonly value: ReferenceTensor;
-  /** Number of entries; undefined until the encoding kernel has run, where it is not fixed. */
-  entries: number | undefined;
-  /** Tensors that get their memory together with the entries. */
-  readonly dependents: { tensor: ReferenceTensor; perEntry: number }[] = [];
+  readonly extent: Extent;
 
   constructor(rows: number, width: number, perRow: number | undefined) {
     this.rows = rows;
     this.width = width;
     this.perRow = perRow;
-    this.entries = perRow === undefined ? undefined : rows * perRow;
+    this.extent = { entries: perRow === undefined ? undefined : rows * perRow, dependents: [] };
     this.rowPtr = new ReferenceTensor('u32', [rows + 1]);
-    this.index = new ReferenceTensor('u32', [this.entries ?? 0]);
-    this.value = new ReferenceTensor('f32', [this.entries ?? 0]);
+    this.index = new ReferenceTensor('u32', [this.extent.entries ?? 0]);
+    this.value = new ReferenceTensor('f32', [this.extent.entries ?? 0]);
+  }
+
+  withValues(value: ReferenceTensor): ReferenceCodes {
+    return Object.assign(new ReferenceCodes(this.rows, this.width, this.perRow), { ...this, value });
   }
 
   static of(codes: Codes): ReferenceCodes {

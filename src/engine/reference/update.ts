@@ -11,7 +11,7 @@ export function updateKernels({ record }: Recorder): UpdateKernels {
         let total = 0;
         eachRow(W, (row, from, to) => {
           const slice = f32(gradient).subarray(from, to);
-          const length = Math.sqrt(dot(row, row)) + epsilon;
+          const length = epsilon === 'raw' ? 1 : Math.sqrt(dot(row, row)) + epsilon;
           const along = dot(slice, row) / length ** 2;
           if (length > 0) slice.forEach((g, i) => (slice[i] = g - along * row[i]));
           total += dot(slice, slice);
@@ -39,11 +39,12 @@ export function updateKernels({ record }: Recorder): UpdateKernels {
       });
     },
 
-    adam(parameter, gradient, m, v, { gradientScale, beta1, beta2, stepSize, correction, epsilon, decay }, unitRows) {
+    adam(parameter, gradient, m, v, step, unitRows) {
       record(() => {
+        const { gradientScale, beta1, beta2, stepSize, correction, epsilon, decay, coupledDecay } = step;
         const [p, g, first, second] = [f32(parameter), f32(gradient), f32(m), f32(v)];
         for (let i = 0; i < p.length; i++) {
-          const scaled = gradientScale * g[i];
+          const scaled = gradientScale * g[i] + coupledDecay * p[i];
           first[i] = beta1 * first[i] + (1 - beta1) * scaled;
           second[i] = beta2 * second[i] + (1 - beta2) * scaled ** 2;
           p[i] = decay * p[i] - (stepSize * first[i]) / (Math.sqrt(second[i]) * correction + epsilon);

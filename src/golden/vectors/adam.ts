@@ -35,7 +35,6 @@ export async function runAdam(device: Device, path: string, report: Report): Pro
 
 async function runCase(device: Device, vectors: Case, relative: number, report: Report): Promise<void> {
   const { name, optimizer: kind, betas, eps, weight_decay: weightDecay, param0, lr, grads, states } = vectors;
-  const coupled = kind === 'Adam' ? weightDecay : 0;
   const tensor = device.persistent('f32', param0.length);
   device.write(tensor, param0);
   const optimizer = new Optimizer(device, [{ name: 'p', tensor, unitRows: false }], {
@@ -43,16 +42,15 @@ async function runCase(device: Device, vectors: Case, relative: number, report: 
     beta1: betas[0],
     beta2: betas[1],
     epsilon: eps,
-    weightDecay: kind === 'AdamW' ? weightDecay : 0,
+    weightDecay,
+    decayStyle: kind === 'AdamW' ? 'decoupled' : 'coupled',
     learningRate: (step) => lr[step],
   });
   // Parameters and moments are kept as float32: every step may round them once, whatever the size of the update.
   const bounds = { param: param0.map(() => 0), m: param0.map(() => 0), v: param0.map(() => 0) };
   for (const [step, gradient] of grads.entries()) {
     device.write(optimizer.gradients.p, gradient);
-    // Coupled decay is a gradient to Adam.
-    if (coupled > 0) device.kernels.scale(optimizer.gradients.p, true, tensor, coupled);
-    optimizer.apply(step, 0);
+    optimizer.apply(step, [0]);
     const before = step === 0 ? { param: param0, m: param0.map(() => 0), v: param0.map(() => 0) } : states[step - 1];
     for (const [key, ours] of [
       ['param', tensor],

@@ -230,15 +230,48 @@ onEveryDevice((bench) => {
       await bench.expectClose(out, expected);
     }));
 
-  it('valuesInRange: values of a range of latents', () =>
+  it('ranges of latents: decode sees no others, gradients leave the others alone', () =>
     oracle.forShapes(async (shape, random) => {
       bench.begin();
-      const [from, end] = [random.below(shape.width + 1), random.below(shape.width + 1)].toSorted((a, b) => a - b);
+      const { width, d, block, rows: count } = shape;
+      const [from, to] = [random.below(width + 1), random.below(width + 1)].toSorted((a, b) => a - b);
+      const range = { from, to };
+      const [W, dOut] = [oracle.normalMatrix(random, width * block, d), oracle.normalMatrix(random, count, d)];
+      const [weights, vectors, out] = [bench.matrix(W), bench.matrix(dOut), bench.out('f32', count, d)];
+      const perEntry = drawPerEntry(bench, shape, random);
+      const before = drawPerEntry(bench, shape, random);
+      const dW = oracle.normalMatrix(random, width * block, d);
+      const target = bench.matrix(dW);
       const { rows, codes } = drawCodes(bench, shape, random);
-      const out = bench.device.scratchLike(codes, 'f32');
-      bench.kernels.valuesInRange(out, codes, from, end);
-      const kept = rows.flat().map(({ latent, value }) => (from <= latent && latent < end ? value : 0));
-      expect([...(await bench.read(out, 'f32'))]).toEqual(kept);
+      const isIn = (latent: number): boolean => from <= latent && latent < to;
+      const latentOf = rows.flat().flatMap(({ latent }) => Array.from({ length: block }, () => latent));
+      bench.kernels.decode(out, codes, perEntry.tensor, weights, null, block, range);
+      const inside = perEntry.numbers.map((v, t) => (isIn(latentOf[t] ?? -1) ? v : 0));
+      const spread = oracle.spread(rows, inside, width, block);
+      await bench.expectClose(out, oracle.multiply(spread, W).flat());
+      const dValues = { tensor: before.tensor, accumulate: false };
+      const gradients = { tensor: target, accumulate: true };
+      const latents = indexOf(bench, codes);
+      bench.kernels.decodeGradients(
+        dValues,
+        gradients,
+        codes,
+        latents,
+        perEntry.tensor,
+        weights,
+        vectors,
+        block,
+        range,
+      );
+      const dots = oracle.gather(rows, oracle.scores(dOut, W, null), block);
+      const expected = before.numbers.slice(0, dots.length).map((old, t) => {
+        if (!isIn(latentOf[t])) return old;
+        return block === 1 && perEntry.numbers[t] === 0 ? 0 : dots[t];
+      });
+      const written = [...(await bench.read(before.tensor, 'f32'))].slice(0, dots.length);
+      written.forEach((value, t) => expect(value).toBeCloseTo(expected[t], 3));
+      const transposed = W.map((_, i) => spread.map((row) => row[i]));
+      await bench.expectClose(target, oracle.add(oracle.multiply(transposed, dOut), dW).flat());
     }));
 
   it('countSinceFired and listAtLeast: how long latents have been silent', () =>
@@ -249,9 +282,11 @@ onEveryDevice((bench) => {
       const counter = bench.vector(before);
       const set = { list: bench.out('u32', width), count: bench.out('u32', 1) };
       const { rows, codes } = drawCodes(bench, shape, random);
-      bench.kernels.countSinceFired(counter, codes, indexOf(bench, codes), 3);
+      const above = random.below(2) === 1 ? 0 : undefined;
+      bench.kernels.countSinceFired(counter, codes, indexOf(bench, codes), 3, above);
       bench.kernels.listAtLeast(set, counter, 5);
-      const fired = new Set(rows.flat().map(({ latent }) => latent));
+      const entries = rows.flat().filter(({ value }) => above === undefined || value > above);
+      const fired = new Set(entries.map(({ latent }) => latent));
       const counts = before.map((count, latent) => (fired.has(latent) ? 0 : count + 3));
       const silent = [...counts.keys()].filter((latent) => counts[latent] >= 5);
       expect([...(await bench.read(counter, 'f32'))]).toEqual(counts);

@@ -57,14 +57,16 @@ onEveryDevice((bench) => {
       const gradients = [1, 2, 3].map(() => oracle.normalVector(random, rows * d));
       const tensors = gradients.map((gradient) => bench.vector(gradient));
       const [beta1, beta2, lr, epsilon, gradientScale, decay] = [0.9, 0.999, 1e-2, 1e-8, 0.5, 0.99];
+      const coupledDecay = random.below(2) * 0.3;
       gradients.forEach((gradient, t) => {
         const [correction1, correction2] = [1 - beta1 ** (t + 1), 1 - beta2 ** (t + 1)];
         const [stepSize, correction] = [lr / correction1, 1 / Math.sqrt(correction2)];
-        const step = { gradientScale, beta1, beta2, stepSize, correction, epsilon, decay };
+        const step = { gradientScale, beta1, beta2, stepSize, correction, epsilon, decay, coupledDecay };
         bench.kernels.adam(parameter, tensors[t], first, second, step);
         gradient.forEach((g, i) => {
-          m[i] = beta1 * m[i] + (1 - beta1) * gradientScale * g;
-          v[i] = beta2 * v[i] + (1 - beta2) * (gradientScale * g) ** 2;
+          const seen = gradientScale * g + coupledDecay * p[i];
+          m[i] = beta1 * m[i] + (1 - beta1) * seen;
+          v[i] = beta2 * v[i] + (1 - beta2) * seen ** 2;
           p[i] = decay * p[i] - (lr * (m[i] / correction1)) / (Math.sqrt(v[i] / correction2) + epsilon);
         });
       });
@@ -85,6 +87,7 @@ onEveryDevice((bench) => {
         correction: 31,
         epsilon: 1e-8,
         decay: 1,
+        coupledDecay: 0,
       };
       const [fused, apart] = [bench.matrix(p), bench.matrix(p)];
       const gradient = bench.matrix(g);

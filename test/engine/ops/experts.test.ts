@@ -101,7 +101,7 @@ onEveryDevice((bench) => {
         (tape, t) => {
           const top = encodeTop(tape, input, { W: t.W, bias: null, center: null, floor: FLOOR }, k);
           const { c, absolute } = expertCodes(tape, input, top, t, shape);
-          const out = decode(tape, top, t.up, decode(tape, top, t.D, null), c, shape.subspace);
+          const out = decode(tape, top, t.up, decode(tape, top, t.D, null), { values: c, block: shape.subspace });
           return {
             losses: [
               { value: squaredError(tape, out, input), weight: 1 },
@@ -142,7 +142,7 @@ onEveryDevice((bench) => {
     for (const name of ['down', 'encoder', 'decoder'] as const) tape.watch(experts[name], gradients[name]);
     const top = encodeTop(tape, x, { W, bias: null, center: null, floor: FLOOR }, 2);
     const { c, sub, absolute } = expertCodes(tape, x, top, experts, { atoms: 2, subspace: 1, theta: 0.5, slope: 0.25 });
-    const out = decode(tape, top, up, null, c, 1);
+    const out = decode(tape, top, up, null, { values: c });
     tape.backward([
       { value: squaredError(tape, out, x), weight: 1 },
       { value: absolute, weight: 3 },

@@ -1,14 +1,17 @@
 /** Codes with matrices, sums over entries, and the bookkeeping of latents. */
-import { sizeOf } from '../../device.ts';
-import type { CodesKernels } from '../../kernels.ts';
+import { sizeOf, type Codes } from '../../device.ts';
+import type { CodesKernels, LatentRange } from '../../kernels.ts';
 import type { CpuDevice } from '../device.ts';
 import { lazySize, maybe, on } from './arguments.ts';
+
+/** The range of all latents. */
+const all = (codes: Codes): LatentRange => ({ from: 0, to: codes.width });
 
 export function codesKernels(
   device: CpuDevice,
 ): CodesKernels {
   return {
-    decode(out, codes, values, W, base, block = 1) {
+    decode(out, codes, values, W, base, block = 1, { from, to } = all(codes)) {
       const [rows, cols] = out.shape;
       const stride = base && base.shape.length === 2 ? cols : 0;
       device.emit(
@@ -23,9 +26,11 @@ export function codesKernels(
         rows,
         cols,
         block,
+        from,
+        to,
       );
     },
-    gatheredDots(out, accumulate, codes, mask, W, vectors, block = 1) {
+    gatheredDots(out, accumulate, codes, mask, W, vectors, block = 1, { from, to } = all(codes)) {
       const [rows, cols] = vectors.shape;
       device.emit(
         'gatheredDots',
@@ -39,6 +44,8 @@ export function codesKernels(
         rows,
         cols,
         block,
+        from,
+        to,
       );
     },
     indexLatents(index, codes) {
@@ -58,7 +65,7 @@ export function codesKernels(
         codes.width,
       );
     },
-    latentGradient(out, accumulate, codes, index, coefficient, source, block = 1) {
+    latentGradient(out, accumulate, codes, index, coefficient, source, block = 1, { from, to } = all(codes)) {
       device.emit(
         'latentGradient',
         on(out),
@@ -68,15 +75,16 @@ export function codesKernels(
         on(index.rowOf),
         on(coefficient),
         on(source),
-        codes.width,
+        from,
+        to,
         source.shape[1],
         block,
       );
     },
-    decodeGradients(dValues, dW, codes, index, values, W, dOut, block = 1) {
+    decodeGradients(dValues, dW, codes, index, values, W, dOut, block = 1, { from, to } = all(codes)) {
       const outputs = [on(dValues.tensor), Number(dValues.accumulate), on(dW.tensor), Number(dW.accumulate)];
       const entries = [on(index.latentPtr), on(index.entryOf), on(index.rowOf), on(values)];
-      device.emit('decodeGradients', ...outputs, ...entries, on(W), on(dOut), codes.width, dOut.shape[1], block);
+      device.emit('decodeGradients', ...outputs, ...entries, on(W), on(dOut), from, to, dOut.shape[1], block);
     },
     dotsByLatent(out, codes, index, W, vectors, block = 1) {
       const entries = [on(index.latentPtr), on(index.entryOf), on(index.rowOf)];
@@ -110,14 +118,12 @@ export function codesKernels(
     scatterAdd(out, source, position) {
       device.emit('scatterAdd', on(out), on(source), on(position), lazySize(position));
     },
-    valuesInRange(out, codes, from, to) {
-      device.emit('valuesInRange', on(out), on(codes.index), on(codes.rowPtr), on(codes.value), codes.rows, from, to);
-    },
     smallestPositive(rowMin, codes) {
       device.emit('smallestPositive', on(rowMin), on(codes.rowPtr), on(codes.value), codes.rows);
     },
-    countSinceFired(counter, codes, index, increment) {
-      device.emit('countSinceFired', on(counter), on(index.latentPtr), codes.width, increment);
+    countSinceFired(counter, codes, index, increment, above = -Infinity) {
+      const entries = [on(index.latentPtr), on(index.entryOf), on(codes.value)];
+      device.emit('countSinceFired', on(counter), ...entries, codes.width, increment, above);
     },
     listAtLeast(set, counter, threshold) {
       device.emit('listAtLeast', on(set.list), on(set.count), on(counter), sizeOf(counter.shape), threshold);

@@ -21,8 +21,7 @@ export function encodingKernels(device: CpuDevice): CpuEncodingKernels {
       device.emitHost(() => {
         const listed = device.view(among.count)[0];
         const top = Math.min(k, listed);
-        own.entries = own.rows * top;
-        device.place(own);
+        device.place(own, own.rows * top);
         device.fillEvenly(own.rowPtr, top);
       });
       encode(device, own, x, W, bias, floor, k, among);
@@ -37,8 +36,7 @@ export function encodingKernels(device: CpuDevice): CpuEncodingKernels {
         const found = device.view(counts);
         rowPtr[0] = 0;
         for (let r = 0; r < rows; r++) rowPtr[r + 1] = rowPtr[r] + found[r];
-        own.entries = rowPtr[rows];
-        device.place(own);
+        device.place(own, rowPtr[rows]);
       });
       device.emitDense('placeAtLeast', own.index, own.value, own.rowPtr);
     },

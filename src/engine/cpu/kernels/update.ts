@@ -12,7 +12,8 @@ export function updateKernels(
       const cols = W.shape[W.shape.length - 1];
       const rows = sizeOf(W.shape) / cols;
       const squares = device.scratch('f64', rows);
-      device.emit('projectRows', on(gradient), squares, on(W), rows, cols, epsilon);
+      const raw = Number(epsilon === 'raw');
+      device.emit('projectRows', on(gradient), squares, on(W), rows, cols, epsilon === 'raw' ? 0 : epsilon, raw);
       recordSum(device, square, squares, 1);
     },
     normalizeRows(W, epsilon) {
@@ -24,8 +25,9 @@ export function updateKernels(
       device.emit('normalizeRowsGradient', on(dW), Number(accumulate), on(dU), on(W), rows, cols, epsilon);
     },
     adam(parameter, gradient, m, v, step, unitRows) {
-      const { gradientScale, beta1, beta2, stepSize, correction, epsilon, decay } = step;
-      const constants = [gradientScale, beta1, 1 - beta1, beta2, 1 - beta2, stepSize, correction, epsilon, decay];
+      const { gradientScale, beta1, beta2, stepSize, correction, epsilon, decay, coupledDecay } = step;
+      const moments = [gradientScale, beta1, 1 - beta1, beta2, 1 - beta2];
+      const constants = [...moments, stepSize, correction, epsilon, decay, coupledDecay];
       const cols = parameter.shape[parameter.shape.length - 1];
       const rows = sizeOf(parameter.shape) / cols;
       const arrays = [on(parameter), on(gradient), on(m), on(v)];
