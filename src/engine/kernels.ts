@@ -49,7 +49,8 @@ export interface ExpertShape {
 export interface EncodingKernels {
   /**
    * codes = the k largest of z per row, z = W x (+ bias) where that is ≥ floor, else 0. Ties go to the lowest latent; rows
-   * with fewer than k positive z are filled with value 0 from latent 0 upwards. floor > 0. x [rows, d], W [width, d].
+   * with fewer than k positive z are filled with value 0 from latent 0 upwards. floor > 0. x [rows, d], W [width, d]; bias is
+   * one row [width], a matrix [rows, width] or null.
    */
   encodeTop(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number): void;
   /** Like {@link encodeTop} with k' = min(k, size of the set), scoring only the latents of the set; `codes.perRow` must be open. */
@@ -164,6 +165,31 @@ export interface ExpertsKernels {
   joinExperts(out: Codes, top: Codes, winner: Tensor, sub: Tensor, atoms: number): void;
 }
 
+/** Codes in tiers: a tier's scores get a part from the codes of the tier below, as a matrix of biases made by `decode`. */
+export interface TiersKernels {
+  /** out_r = the entries of all parts, those of a part shifted by the widths of the parts before it; `out.width` ≥ the sum of widths. */
+  joinCodes(out: Codes, parts: readonly Codes[]): void;
+  /**
+   * Both gradients of base_r = Σ_j h_rj V[j] by the gradients at some entries of `above` alone (the others are 0):
+   * dV[j, i] (+)= Σ_r h_rj dAbove_ri, dBelow_e (+)= Σ_i V[j, i] dAbove_ri where value_e ≠ 0, else 0. `index` is that of `below`, V
+   * [below.width, above.width]; dBelow null = not wanted.
+   */
+  baseGradients(
+    dBelow: GradientTarget | null,
+    dV: GradientTarget,
+    below: Codes,
+    index: LatentIndex,
+    V: Tensor,
+    above: Codes,
+    dAbove: Tensor,
+  ): void;
+  /**
+   * Of each positive entry the shares of its score z = W x + c + b: base [rows, width] holds c + b, bias [width] b. composed_r = number of
+   * entries with (c)₊ ≥ half of (W x)₊ + (c)₊ + (b)₊ > 0, active_r = number of positive entries (f64 both).
+   */
+  composedEntries(out: { composed: Tensor; active: Tensor }, codes: Codes, base: Tensor, bias: Tensor): void;
+}
+
 /** Dense rows, flat arrays and scalars. */
 export interface DenseKernels {
   /** out = a·bᵀ ('nt'), a·b ('nn') or aᵀ·b ('tn'). */
@@ -223,4 +249,4 @@ export interface UpdateKernels {
 }
 
 export interface Kernels
-  extends EncodingKernels, CodesKernels, ExpertsKernels, DenseKernels, StandardizeKernels, UpdateKernels {}
+  extends EncodingKernels, CodesKernels, ExpertsKernels, TiersKernels, DenseKernels, StandardizeKernels, UpdateKernels {}

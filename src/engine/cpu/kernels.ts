@@ -6,6 +6,7 @@ import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
 import { expertsKernels } from './kernels/experts.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
+import { tiersKernels } from './kernels/tiers.ts';
 import { updateKernels } from './kernels/update.ts';
 
 export type CpuKernels = Kernels & CpuEncodingKernels;
@@ -15,6 +16,7 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...encodingKernels(device),
     ...codesKernels(device),
     ...expertsKernels(device),
+    ...tiersKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...updateKernels(device),

@@ -6,6 +6,7 @@ import { expertKernels } from './experts.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
+import { tiersKernels } from './tiers.ts';
 import { updateKernels } from './update.ts';
 
 /** What a kernel needs from the device. */
@@ -21,6 +22,7 @@ export function referenceKernels(device: Recorder): Kernels {
     ...encodingKernels(device),
     ...sparseKernels(device),
     ...expertKernels(device),
+    ...tiersKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...updateKernels(device),
