@@ -52,6 +52,9 @@ export const KERNELS = {
   normalizeRows: 'p ii f',
   normalizeRowsGradient: 'pi pp ii f',
   adam: 'pppp ii ffffffffff i f',
+  rowNorms: 'pp ii',
+  normWeightedSums: 'ppppp ii f',
+  normWeightedGradient: 'pi ppppp ii ff',
 } as const;
 
 export type KernelName = keyof typeof KERNELS;

@@ -5,6 +5,7 @@ import { codesKernels } from './kernels/codes.ts';
 import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
 import { expertsKernels } from './kernels/experts.ts';
+import { penaltyKernels } from './kernels/penalty.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { tiersKernels } from './kernels/tiers.ts';
 import { updateKernels } from './kernels/update.ts';
@@ -20,5 +21,6 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...updateKernels(device),
+    ...penaltyKernels(device),
   };
 }
