@@ -12,13 +12,14 @@ import type { Device } from '../engine/device.ts';
 import { ReferenceDevice } from '../engine/reference/device.ts';
 import type { Adapter } from './adapter.ts';
 import { runCase } from './case-run.ts';
+import { compositionalAdapter } from './compositional.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
 import { Report } from './report.ts';
 import { topkAdapter } from './topk.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
-const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter];
+const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, compositionalAdapter];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

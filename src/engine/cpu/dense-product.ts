@@ -48,7 +48,13 @@ export class DenseProduct {
     return !this.#ort;
   }
 
-  async run({ a, b, bias, biasRows, out }: Operands, m: number, n: number, depth: number, kind: ProductKind): Promise<void> {
+  async run(
+    { a, b, bias, biasRows, out }: Operands,
+    m: number,
+    n: number,
+    depth: number,
+    kind: ProductKind,
+  ): Promise<void> {
     if (!this.#ort) {
       this.#portable(a, b, bias, biasRows === 1 ? 0 : n, out, m, n, depth);
       return;

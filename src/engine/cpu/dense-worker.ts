@@ -28,7 +28,16 @@ interface DenseExports {
     outIndex: number,
     outValue: number,
   ): number;
-  productTransposed(a: number, b: number, bias: number, stride: number, out: number, m: number, n: number, depth: number): void;
+  productTransposed(
+    a: number,
+    b: number,
+    bias: number,
+    stride: number,
+    out: number,
+    m: number,
+    n: number,
+    depth: number,
+  ): void;
 }
 
 /** Where biases stand in shared memory: address 0 = none, stride 0 = one row for all, else elements from row to row. */
@@ -229,7 +238,13 @@ export class DenseWorker {
   }
 
   /** Brings the biases of a block of rows into the order of the scores: tile after tile, each [count, its width]. */
-  #tileBiases({ address, stride }: Biases, row: number, count: number, n: number, names: Uint32Array | undefined): void {
+  #tileBiases(
+    { address, stride }: Biases,
+    row: number,
+    count: number,
+    n: number,
+    names: Uint32Array | undefined,
+  ): void {
     const source = this.#f32(address + 4 * row * stride, count * stride);
     const target = this.#private.f32('bias', count * n);
     let at = 0;

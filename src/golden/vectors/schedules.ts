@@ -1,7 +1,7 @@
 /** Schedules: tables of [step, value used for that step]. */
 import { z } from 'zod';
 import type { Device } from '../../engine/device.ts';
-import { linearWarmupDecay, warmupCosine } from '../../engine/schedules.ts';
+import { cubicWarmup, linearWarmupDecay, warmupCosine } from '../../engine/schedules.ts';
 import { readJson } from '../fixture.ts';
 import type { Report } from '../report.ts';
 
@@ -15,6 +15,7 @@ const row = z.object({
   warm_up_steps: steps,
   decay_start: steps,
   num_steps: steps,
+  lr: z.number().optional(),
   lr_init: z.number().optional(),
   lr_peak: z.number().optional(),
   final_value: z.number().optional(),
@@ -37,6 +38,13 @@ const known: readonly [name: string, make: (row: Row) => (step: number) => numbe
     (row) => linearWarmupDecay(row.total_steps!, row.sparsity_warmup_steps ?? 0, undefined),
   ],
   ['h-sae', (row) => warmupCosine(row.lr_init!, row.lr_peak!, row.warmup_steps!, row.num_steps!)],
+  [
+    'compositional cubic warm-up',
+    (row) => {
+      const factor = cubicWarmup(row.warmup_steps!);
+      return (step) => row.lr! * factor(step);
+    },
+  ],
   [
     'SAELens coefficient',
     (row) => {
