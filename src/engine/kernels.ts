@@ -222,5 +222,25 @@ export interface UpdateKernels {
   adam(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamStep, unitRows?: { epsilon: number }): void;
 }
 
+/** Gated codes: latents that a gate lets through, with magnitudes of their own. */
+export interface GateKernels {
+  /** out = e^a, element by element. */
+  exponential(out: Tensor, a: Tensor): void;
+  /** out_e = max(0, gain_i (gate_e − gateBias_i) + magnitudeBias_i) of entry e of latent i; the values of `gate` are the open gates' scores. */
+  gateMagnitudes(out: Tensor, gate: Codes, gain: Tensor, gateBias: Tensor, magnitudeBias: Tensor): void;
+  /**
+   * Gradients of {@link gateMagnitudes}, gain = e^r. With m = dMagnitude_e where magnitude_e > 0, else 0: gate (+)= gain_i m per entry,
+   * and per latent gateBias (+)= −gain_i Σ m, magnitudeBias (+)= Σ m, r (+)= gain_i Σ m (gate_e − gateBias_i).
+   */
+  gateGradients(
+    out: { gate: GradientTarget; r: GradientTarget; gateBias: GradientTarget; magnitudeBias: GradientTarget },
+    gate: Codes,
+    index: LatentIndex,
+    saved: { magnitude: Tensor; dMagnitude: Tensor },
+    gain: Tensor,
+    gateBias: Tensor,
+  ): void;
+}
+
 export interface Kernels
-  extends EncodingKernels, CodesKernels, ExpertsKernels, DenseKernels, StandardizeKernels, UpdateKernels {}
+  extends EncodingKernels, CodesKernels, ExpertsKernels, DenseKernels, StandardizeKernels, GateKernels, UpdateKernels {}
