@@ -250,6 +250,23 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.adam(lab.W, gradient, m, v, step, { epsilon: 1e-8 });
     return [lab.W, m, v];
   },
+  rowNorms: (kernels, lab) => {
+    const out = lab.out(WIDTH);
+    kernels.rowNorms(out, lab.W);
+    return [out];
+  },
+  normWeightedSums: (kernels, lab) => {
+    const out = lab.sums(ROWS);
+    kernels.normWeightedSums(out, lab.encoded(), lab.perLatent, { kind: 'tanh', scale: 0.3 });
+    return [out];
+  },
+  normWeightedGradient: (kernels, lab) => {
+    const codes = lab.encoded();
+    const [dValue, coefficient] = [lab.dots(codes), lab.bench.device.scratchLike(codes, 'f32')];
+    const out = { dValue: { tensor: dValue, accumulate: true }, coefficient };
+    kernels.normWeightedGradient(out, codes, lab.perLatent, { kind: 'tanh', scale: 0.3 }, 0.7);
+    return [dValue, coefficient];
+  },
 };
 
 const partsOf = (codes: Codes): Tensor[] => [codes.rowPtr, codes.index, codes.value];

@@ -52,6 +52,9 @@ export const KERNELS = {
   exponential: 'pp i',
   gateMagnitudes: 'ppppppp i',
   gateGradients: 'pi pi pi pi ppppppp i',
+  rowNorms: 'pp ii',
+  normWeightedSums: 'ppppp ii f',
+  normWeightedGradient: 'pi ppppp ii ff',
 } as const;
 
 export type KernelName = keyof typeof KERNELS;

@@ -4,6 +4,7 @@ import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
 import { gateKernels } from './gates.ts';
+import { penaltyKernels } from './penalty.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
@@ -26,5 +27,6 @@ export function referenceKernels(device: Recorder): Kernels {
     ...standardizeKernels(device),
     ...gateKernels(device),
     ...updateKernels(device),
+    ...penaltyKernels(device),
   };
 }
