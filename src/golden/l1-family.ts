@@ -5,8 +5,12 @@ import { parseConfig } from '../core/config.ts';
 import { readCodes, type Device, type Tensor } from '../engine/device.ts';
 import { decode } from '../engine/ops/decode.ts';
 import { encodeAtLeast, RELU } from '../engine/ops/encode.ts';
+import { Optimizer } from '../engine/optim.ts';
 import type { Architecture, TrainableSae } from '../sae/architecture.ts';
 import { gated } from '../sae/gated.ts';
+import { gatherRows, reconstructionErrors, restartLatents } from '../sae/parts/resampling.ts';
+import { reluL1April } from '../sae/relu-l1-april.ts';
+import { reluL1 } from '../sae/relu-l1.ts';
 import type { Adapter, CaseAdapter, Named, ParameterLink, Pass, Step, Variant } from './adapter.ts';
 import type { SaeFixture } from './fixture.ts';
 import type { Report } from './report.ts';
@@ -110,6 +114,55 @@ async function compareGates({ device, tape, sae, x }: Pass, fixture: SaeFixture,
   report.compare('x_hat_gate', estimate, fixture.numbers('x_hat_gate'), tolerance);
 }
 
+/** Resampling with the rows given, from a state of its own. */
+async function compareResampling({ device, sae }: Pass, fixture: SaeFixture, report: Report): Promise<void> {
+  const activations = fixture.numbers('resample.input.activations');
+  const x = device.persistent('f32', activations.length / sae.d, sae.d);
+  device.write(x, activations);
+  const optimizer = new Optimizer(device, sae.parameters, sae.update);
+  const groups: [stored: string, tensor: (name: string) => Tensor][] = [
+    ['param', (name) => tensorOf(sae, name)],
+    ['exp_avg', (name) => optimizer.state[`adam_m.${name}`]],
+    ['exp_avg_sq', (name) => optimizer.state[`adam_v.${name}`]],
+  ];
+  const each = async (
+    when: string,
+    visit: (tensor: Tensor, stored: Numbers, label: string) => Promise<void> | void,
+  ) => {
+    for (const { stored, ours, transposed } of reluParameters)
+      for (const [group, tensor] of groups) {
+        const label = `resample.${when}.${group}.${stored}`;
+        await visit(tensor(ours), transposed ? fixture.transposed(label) : fixture.numbers(label), label);
+      }
+  };
+  await device.flush();
+  await each('before', (tensor, stored) => device.write(tensor, stored));
+  const errors = await reconstructionErrors(device, sae, x);
+  report.compare(
+    'resample.sampling_weights',
+    errors,
+    fixture.numbers('resample.sampling_weights'),
+    fixture.tolerance('forward'),
+  );
+  const mask = fixture.numbers('resample.input.dead_mask');
+  const dead = [...mask.keys()].filter((latent) => mask[latent] !== 0);
+  const vectors = await gatherRows(device, x, [...fixture.numbers('resample.input.sampled_indices')]);
+  const [W_enc, b_enc, W_dec] = ['W_enc', 'b_enc', 'W_dec'].map((name) => tensorOf(sae, name));
+  await restartLatents(
+    device,
+    { W_enc, b_enc, W_dec },
+    dead,
+    vectors,
+    'release',
+    optimizer.clearMoments.bind(optimizer),
+  );
+  await each('after', async (tensor, stored, label) =>
+    report.compare(label, await floats(device, tensor), stored, fixture.tolerance('after')),
+  );
+}
+
+type Numbers = Float32Array | Int32Array;
+
 const floats = (device: Device, tensor: Tensor): Promise<Float32Array> =>
   device.read(tensor as Tensor & { dtype: 'f32' });
 
@@ -117,6 +170,13 @@ const tensorOf = (sae: TrainableSae, name: string): Tensor =>
   sae.parameters.find((parameter) => parameter.name === name)!.tensor;
 
 const link = (stored: string, ours: string, transposed = false): ParameterLink => ({ stored, ours, transposed });
+
+const reluParameters = [
+  link('encoder.weight', 'W_enc'),
+  link('encoder.bias', 'b_enc'),
+  link('decoder.weight', 'W_dec', true),
+  link('bias', 'b_dec'),
+];
 
 const gatedParameters = [
   link('encoder.weight', 'W_enc'),
@@ -126,6 +186,16 @@ const gatedParameters = [
   link('decoder.weight', 'W_dec', true),
   link('decoder_bias', 'b_dec'),
 ];
+
+export const reluL1Adapter: Adapter = {
+  architecture: reluL1.name,
+  open: (fixture) => new L1Case(fixture, reluL1, reluParameters, compareResampling),
+};
+
+export const reluL1AprilAdapter: Adapter = {
+  architecture: reluL1April.name,
+  open: (fixture) => new L1Case(fixture, reluL1April, reluParameters),
+};
 
 export const gatedAdapter: Adapter = {
   architecture: gated.name,
