@@ -5,6 +5,7 @@ import { codesKernels } from './kernels/codes.ts';
 import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
 import { expertsKernels } from './kernels/experts.ts';
+import { jumpKernels } from './kernels/jump.ts';
 import { penaltyKernels } from './kernels/penalty.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { updateKernels } from './kernels/update.ts';
@@ -20,5 +21,6 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...standardizeKernels(device),
     ...updateKernels(device),
     ...penaltyKernels(device),
+    ...jumpKernels(device),
   };
 }

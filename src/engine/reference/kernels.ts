@@ -3,6 +3,7 @@ import type { Kernels } from '../kernels.ts';
 import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
+import { jumpKernels } from './jump.ts';
 import { penaltyKernels } from './penalty.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
@@ -26,5 +27,6 @@ export function referenceKernels(device: Recorder): Kernels {
     ...standardizeKernels(device),
     ...updateKernels(device),
     ...penaltyKernels(device),
+    ...jumpKernels(device),
   };
 }
