@@ -73,7 +73,7 @@ export interface EncodingKernels {
 
 /** Codes with matrices, and the bookkeeping of latents. */
 export interface CodesKernels {
-  /** out_r = base + Σ_t values_t · W[row of t] over the entries in `range`; base is one row [d], a matrix [rows, d] or null. */
+  /** out_r = base + Σ_t values_t · W[row of t] over the entries in `range`; base is one row [d], a matrix [rows, d] or null. Values 0 cost nothing. */
   decode(
     out: Tensor,
     codes: Codes,
@@ -109,7 +109,8 @@ export interface CodesKernels {
   ): void;
   /**
    * Both gradients of {@link decode} in one pass over dOut [rows, d], t = e·block + b: dW[i·block + b] (+)= Σ_e values_t · dOut_row,
-   * dValues_t (+)= W[i·block + b] · dOut_row; for block 1 an entry with value 0 is not active and gets 0. Latents out of `range` are left alone.
+   * dValues_t (+)= W[i·block + b] · dOut_row, 0 where mask_t = 0. Without a mask all get theirs, but for block 1 it is by default the
+   * values: an entry with value 0 is not active. Latents out of `range` are left alone.
    */
   decodeGradients(
     dValues: GradientTarget,
@@ -121,6 +122,7 @@ export interface CodesKernels {
     dOut: Tensor,
     block?: number,
     range?: LatentRange,
+    mask?: Tensor | null,
   ): void;
   /** out_t = W[row of t] · vectors_r like {@link gatheredDots}, in the order of latents: better where W is larger than a cache. */
   dotsByLatent(out: Tensor, codes: Codes, index: LatentIndex, W: Tensor, vectors: Tensor, block?: number): void;
@@ -267,6 +269,56 @@ export interface PenaltyKernels {
   ): void;
 }
 
+/** Where scores lie by their thresholds: the open window |z_e − threshold_i| < bandwidth / 2. */
+export interface Window {
+  /** [entries] */
+  z: Tensor;
+  /** [width] */
+  threshold: Tensor;
+  bandwidth: number;
+}
+
+/** Thresholds that are learned straight through (JumpReLU), and arithmetic on entries. */
+export interface JumpKernels {
+  /** out_i = bias_i − threshold_i + offset; no bias is 0. */
+  liftBias(out: Tensor, bias: Tensor | null, threshold: Tensor, offset: number): void;
+  /** z_e = value of `codes` − (lifted_i − bias_i), value_e = z_e where z_e > threshold_i, else 0. */
+  jump(out: { z: Tensor; value: Tensor }, codes: Codes, lifted: Tensor, bias: Tensor | null, threshold: Tensor): void;
+  /** out_i (+)= scale · threshold_i · Σ weight_e over the entries of latent i in the window. */
+  windowSum(out: GradientTarget, index: LatentIndex, window: Window, weight: Tensor, scale: number): void;
+  /**
+   * out_i (+)= scale · factor[0] · n_i (factor f64, default 1): n_i = entries of latent i in the window. With `inactiveOf` rows: entries
+   * of i in the window and above the threshold, and all rows without an entry above it where 0 is in the window.
+   */
+  windowCount(
+    out: GradientTarget,
+    index: LatentIndex,
+    window: Window,
+    count: { scale: number; factor?: Tensor; inactiveOf?: number; range?: LatentRange },
+  ): void;
+  /** rowSums_r = number of entries with value ≠ 0 of latents in the range (f64). */
+  countActive(rowSums: Tensor, codes: Codes, range?: LatentRange): void;
+  /** excess[0] = a[0] / target − 1, square[0] = excess² (f64). */
+  squaredExcess(out: { excess: Tensor; square: Tensor }, a: Tensor, target: number): void;
+  /** out_e = max(0, threshold_i − value_e) */
+  thresholdGap(out: Tensor, codes: Codes, threshold: Tensor): void;
+  /** out_e = factor_i, i the latent of e. */
+  spreadLatents(out: Tensor, codes: Codes, factor: Tensor): void;
+  /** out = exp(a) */
+  exponential(out: Tensor, a: Tensor): void;
+  /** out = max(0, a) */
+  rectify(out: Tensor, a: Tensor): void;
+  /** out (+)= a · b, element by element. */
+  multiply(out: Tensor, accumulate: boolean, a: Tensor, b: Tensor): void;
+  /** out (+)= scale · a where mask ≠ 0, else 0. */
+  scaleWhere(out: Tensor, accumulate: boolean, a: Tensor, mask: Tensor, scale: number): void;
+  /**
+   * s_r = ‖residual_r‖ / (1e-6 + 2‖ghost_r‖), δ = s_r ghost − residual, w = residual² / (δ² + 1e-6) element by element:
+   * rowSums_r = Σ w δ² (f64), gradient = s_r w δ.
+   */
+  ghostError(out: { gradient: Tensor; rowSums: Tensor }, ghost: Tensor, residual: Tensor): void;
+}
+
 export interface Kernels
   extends
     EncodingKernels,
@@ -276,4 +328,5 @@ export interface Kernels
     StandardizeKernels,
     GateKernels,
     UpdateKernels,
-    PenaltyKernels {}
+    PenaltyKernels,
+    JumpKernels {}

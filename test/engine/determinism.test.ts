@@ -267,6 +267,72 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.normWeightedGradient(out, codes, lab.perLatent, { kind: 'tanh', scale: 0.3 }, 0.7);
     return [dValue, coefficient];
   },
+  liftBias: (kernels, lab) => {
+    const out = lab.out(WIDTH);
+    kernels.liftBias(out, lab.perLatent, lab.perLatent, 0.3);
+    return [out];
+  },
+  jump: (_, lab) => {
+    const { z, value } = lab.jumped();
+    return [z, value];
+  },
+  windowSum: (kernels, lab) => {
+    const { codes, window } = lab.jumped();
+    const out = lab.out(WIDTH);
+    kernels.windowSum({ tensor: out, accumulate: false }, lab.indexed(codes), window, lab.dots(codes), 0.7);
+    return [out];
+  },
+  windowCount: (kernels, lab) => {
+    const count = { scale: 0.7, factor: lab.bench.put('f64', [0.3]), inactiveOf: ROWS };
+    const { codes, window } = lab.jumped();
+    const out = lab.out(WIDTH);
+    kernels.windowCount({ tensor: out, accumulate: false }, lab.indexed(codes), window, count);
+    return [out];
+  },
+  countActive: (kernels, lab) => {
+    const out = lab.sums(ROWS);
+    kernels.countActive(out, lab.jumped().codes, { from: 3, to: WIDTH - 5 });
+    return [out];
+  },
+  squaredExcess: (kernels, lab) => {
+    const [excess, square, a] = [lab.sums(1), lab.sums(1), lab.bench.put('f64', [3.5])];
+    kernels.squaredExcess({ excess, square }, a, 3);
+    return [excess, square];
+  },
+  thresholdGap: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.bench.device.scratchLike(codes, 'f32');
+    kernels.thresholdGap(out, codes, lab.perLatent);
+    return [out];
+  },
+  spreadLatents: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.bench.device.scratchLike(codes, 'f32');
+    kernels.spreadLatents(out, codes, lab.perLatent);
+    return [out];
+  },
+  exponential: (kernels, lab) => {
+    kernels.exponential(lab.x, lab.x);
+    return [lab.x];
+  },
+  rectify: (kernels, lab) => {
+    kernels.rectify(lab.x, lab.x);
+    return [lab.x];
+  },
+  multiply: (kernels, lab) => {
+    kernels.multiply(lab.x, true, lab.x, lab.x);
+    return [lab.x];
+  },
+  scaleWhere: (kernels, lab) => {
+    kernels.scaleWhere(lab.x, true, lab.x, lab.x, 0.7);
+    return [lab.x];
+  },
+  ghostError: (kernels, lab) => {
+    const [gradient, rowSums, ghost] = [lab.out(ROWS, D), lab.sums(ROWS), lab.out(ROWS, D)];
+    kernels.scaleRows(ghost, false, lab.perRow, lab.row, 1);
+    kernels.ghostError({ gradient, rowSums }, ghost, lab.x);
+    return [gradient, rowSums];
+  },
 };
 
 const partsOf = (codes: Codes): Tensor[] => [codes.rowPtr, codes.index, codes.value];

@@ -1,6 +1,7 @@
 /** Inputs of the determinism suite. */
 import { Random } from '../../src/core/random.ts';
 import { sizeOf, type Codes, type LatentIndex, type Tensor } from '../../src/engine/device.ts';
+import type { Window } from '../../src/engine/kernels.ts';
 import type { Bench } from './devices.ts';
 import * as oracle from './oracle.ts';
 
@@ -70,6 +71,17 @@ export class Lab {
     const out = this.bench.device.scratchLike(codes, 'f32');
     this.bench.kernels.gatheredDots(out, false, codes, codes.value, this.W, this.x);
     return out;
+  }
+
+  /** Codes above lifted thresholds, and where they lie by them. */
+  jumped(): { codes: Codes; z: Tensor; value: Tensor; window: Window } {
+    const { device, kernels } = this.bench;
+    const codes = this.encoded();
+    const lifted = this.out(WIDTH);
+    kernels.liftBias(lifted, this.perLatent, this.perLatent, 1.5);
+    const [z, value] = [device.scratchLike(codes, 'f32'), device.scratchLike(codes, 'f32')];
+    kernels.jump({ z, value }, codes, lifted, this.perLatent, this.perLatent);
+    return { codes: device.withValues(codes, value), z, value, window: { z, threshold: this.perLatent, bandwidth: 3 } };
   }
 
   expertsForward(codes: Codes): { y: Tensor; c: Tensor; winner: Tensor; sub: Tensor; rowSums: Tensor } {

@@ -14,7 +14,7 @@ export const KERNELS = {
   prefixSum: 'p i',
   placeEntries: 'pppppp ii',
   latentGradient: 'pi ppppp ii ii',
-  decodeGradients: 'pi pi pppppp ii ii',
+  decodeGradients: 'pi pi ppppppp ii ii',
   dotsByLatent: 'pppppp iii',
   latentSum: 'pi ppp i',
   absoluteRowSums: 'ppp i',
@@ -55,6 +55,19 @@ export const KERNELS = {
   rowNorms: 'pp ii',
   normWeightedSums: 'ppppp ii f',
   normWeightedGradient: 'pi ppppp ii ff',
+  liftBias: 'ppp i f',
+  jump: 'pppppppp i',
+  windowSum: 'pi ppppp i ff',
+  windowCount: 'pi ppppp iiii ff',
+  countActive: 'pppp iii',
+  squaredExcess: 'ppp d',
+  thresholdGap: 'ppppp i',
+  spreadLatents: 'pppp i',
+  exponential: 'pp i',
+  rectify: 'pp i',
+  multiply: 'pi pp i',
+  scaleWhere: 'pi pp i f',
+  ghostError: 'pppp ii',
 } as const;
 
 export type KernelName = keyof typeof KERNELS;

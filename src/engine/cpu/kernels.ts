@@ -6,6 +6,7 @@ import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
 import { expertsKernels } from './kernels/experts.ts';
 import { gateKernels } from './kernels/gates.ts';
+import { jumpKernels } from './kernels/jump.ts';
 import { penaltyKernels } from './kernels/penalty.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { updateKernels } from './kernels/update.ts';
@@ -22,5 +23,6 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...gateKernels(device),
     ...updateKernels(device),
     ...penaltyKernels(device),
+    ...jumpKernels(device),
   };
 }

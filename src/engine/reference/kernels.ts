@@ -4,6 +4,7 @@ import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
 import { gateKernels } from './gates.ts';
+import { jumpKernels } from './jump.ts';
 import { penaltyKernels } from './penalty.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
@@ -28,5 +29,6 @@ export function referenceKernels(device: Recorder): Kernels {
     ...gateKernels(device),
     ...updateKernels(device),
     ...penaltyKernels(device),
+    ...jumpKernels(device),
   };
 }
