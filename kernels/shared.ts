@@ -8,3 +8,4 @@ export * from './standardize';
 export * from './gates';
 export * from './penalty';
 export * from './jump';
+export * from './batch-top';

@@ -212,6 +212,19 @@ export interface StandardizeKernels {
   variance(out: Tensor, a: Tensor, epsilon: number): void;
 }
 
+/** Selection over a whole batch, and scalars of selections. */
+export interface BatchTopKernels {
+  /**
+   * codes = the `total` largest z of all rows together, fewer if fewer are ≥ floor; z and floor as in {@link EncodingKernels.encodeTop}.
+   * Ties go to the lowest row, then to the lowest latent. `codes.perRow` must be open.
+   */
+  encodeBatchTop(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number, total: number): void;
+  /** out[0] = smallest positive of the values, 0 if there is none (both f64). */
+  leastPositive(out: Tensor, values: Tensor): void;
+  /** out[0] = number of latents in the set (f64). */
+  setSize(out: Tensor, set: LatentSet): void;
+}
+
 /** The update of parameters. */
 export interface UpdateKernels {
   /**
@@ -329,4 +342,5 @@ export interface Kernels
     GateKernels,
     UpdateKernels,
     PenaltyKernels,
-    JumpKernels {}
+    JumpKernels,
+    BatchTopKernels {}

@@ -16,10 +16,11 @@ import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
 import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
 import { Report } from './report.ts';
-import { topkAdapter } from './topk.ts';
+import { batchtopkAdapter, topkAdapter } from './top-k-family.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
 const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, reluL1Adapter, reluL1AprilAdapter, gatedAdapter];
+const adapters: readonly Adapter[] = [topkAdapter, batchtopkAdapter, hSaeAdapter];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

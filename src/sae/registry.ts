@@ -3,12 +3,14 @@ import { unknownName } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Architecture } from './architecture.ts';
 import { gated } from './gated.ts';
+import { batchtopk } from './batchtopk.ts';
 import { hSae } from './h-sae.ts';
 import { reluL1April } from './relu-l1-april.ts';
 import { reluL1 } from './relu-l1.ts';
 import { topk } from './topk.ts';
 
 export const architectures: readonly Architecture[] = [topk, hSae, reluL1, reluL1April, gated];
+export const architectures: readonly Architecture[] = [topk, batchtopk, hSae];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {

@@ -216,6 +216,23 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.variance(out, lab.x, 0);
     return [out];
   },
+  encodeBatchTop: (kernels, lab) => {
+    kernels.encodeBatchTop(lab.codes, lab.x, lab.W, lab.perLatent, FLOOR, K * ROWS);
+    return partsOf(lab.codes);
+  },
+  leastPositive: (kernels, lab) => {
+    const [smallest, out] = [lab.sums(ROWS), lab.sums(1)];
+    kernels.smallestPositive(smallest, lab.encoded());
+    kernels.leastPositive(out, smallest);
+    return [out];
+  },
+  setSize: (kernels, lab) => {
+    const set = { list: lab.bench.device.scratch('u32', WIDTH), count: lab.bench.device.scratch('u32', 1) };
+    const out = lab.sums(1);
+    kernels.listAtLeast(set, lab.perLatent, 0.5);
+    kernels.setSize(out, set);
+    return [out];
+  },
   projectRows: (kernels, lab) => {
     const gradient = lab.out(WIDTH, D);
     kernels.scaleRows(gradient, false, lab.perLatent, lab.row, 1);

@@ -45,6 +45,11 @@ export const KERNELS = {
   restoreRows: 'pppp ii',
   rowMoments: 'ppp ii',
   varianceOfMoments: 'ppp ii f',
+  batchLeast: 'pppp ii',
+  countBatchTop: 'pppp i',
+  placeBatchTop: 'ppppppp i',
+  leastPositive: 'pp i',
+  setSize: 'pp',
   projectRows: 'ppp ii fi',
   normalizeRows: 'p ii f',
   normalizeRowsGradient: 'pi pp ii f',
@@ -82,6 +87,8 @@ export const DENSE = {
   scanAtLeast: { number: 101, signature: 'ppppiiipf' },
   /** indexOut, valueOut, rowPtr: … until their places are known. */
   placeAtLeast: { number: 102, signature: 'ppp' },
+  /** x, W, bias, bins, rows, width, d, cursor, floor: adds the number of scores ≥ floor in every bin (see {@link BINS}) */
+  scoreHistogram: { number: 105, signature: 'ppppiiipf' },
   /** x, W, bias, rows, width, d, cursor: scores that nobody keeps, the floor under every encoder (for benchmarks) */
   score: { number: 104, signature: 'pppiiip' },
   /** out, a, b, m, n, depth, kind, cursor */
@@ -89,6 +96,9 @@ export const DENSE = {
 } as const;
 
 export const PRODUCT_KINDS = ['nt', 'nn', 'tn'] as const;
+
+/** Bins of positive scores: a bin holds those with the same upper half of their bits, so that bins ascend with the scores. */
+export const BINS = { count: 1 << 15, shift: 16 } as const;
 
 /**
  * Rows and latents that a worker scores at a time: a tile of scores stays in a core's cache, and is large enough for the product to

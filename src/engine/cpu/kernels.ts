@@ -1,6 +1,7 @@
 /** The kernels of `engine/kernels.ts` as commands, by theme: argument lists, and temporaries that a command needs. */
 import type { Kernels } from '../kernels.ts';
 import type { CpuDevice } from './device.ts';
+import { batchTopKernels } from './kernels/batch-top.ts';
 import { codesKernels } from './kernels/codes.ts';
 import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
@@ -21,6 +22,7 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...gateKernels(device),
+    ...batchTopKernels(device),
     ...updateKernels(device),
     ...penaltyKernels(device),
     ...jumpKernels(device),

@@ -48,6 +48,16 @@ export function encodeAllAmong(tape: Tape, x: Tensor, encoder: Encoder, among: L
   return encodeTopAmong(tape, x, { ...encoder, floor: -Infinity }, encoder.W.shape[0], among);
 }
 
+/** The `total` largest scores of the whole batch (BatchTopK), fewer if fewer are ≥ floor; ties go to the lowest row, then latent. */
+export function encodeBatchTop(tape: Tape, x: Tensor, encoder: Encoder, total: number): Codes {
+  const { device } = tape;
+  const codes = device.scratchCodes(x.shape[0], encoder.W.shape[0]);
+  const input = centered(tape, x, encoder);
+  device.kernels.encodeBatchTop(codes, input, encoder.W, encoder.bias, encoder.floor, total);
+  recordEncoder(tape, codes, input, encoder);
+  return codes;
+}
+
 /** Every score ≥ floor. */
 export function encodeAtLeast(tape: Tape, x: Tensor, encoder: Encoder): Codes {
   const { device } = tape;

@@ -1,5 +1,6 @@
 /** The kernels of `engine/kernels.ts` for the reference device, by theme. */
 import type { Kernels } from '../kernels.ts';
+import { batchTopKernels } from './batch-top.ts';
 import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
@@ -27,6 +28,7 @@ export function referenceKernels(device: Recorder): Kernels {
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...gateKernels(device),
+    ...batchTopKernels(device),
     ...updateKernels(device),
     ...penaltyKernels(device),
     ...jumpKernels(device),
