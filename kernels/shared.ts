@@ -5,3 +5,4 @@ export * from './experts';
 export * from './elementwise';
 export * from './optimizer';
 export * from './standardize';
+export * from './gate';

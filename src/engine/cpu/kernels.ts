@@ -5,6 +5,7 @@ import { codesKernels } from './kernels/codes.ts';
 import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
 import { expertsKernels } from './kernels/experts.ts';
+import { gateKernels } from './kernels/gate.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { updateKernels } from './kernels/update.ts';
 
@@ -13,6 +14,7 @@ export type CpuKernels = Kernels & CpuEncodingKernels;
 export function cpuKernels(device: CpuDevice): CpuKernels {
   return {
     ...encodingKernels(device),
+    ...gateKernels(device),
     ...codesKernels(device),
     ...expertsKernels(device),
     ...denseKernels(device),

@@ -3,6 +3,7 @@ import type { Kernels } from '../kernels.ts';
 import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
+import { gateKernels } from './gate.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
@@ -19,6 +20,7 @@ export interface Recorder {
 export function referenceKernels(device: Recorder): Kernels {
   return {
     ...encodingKernels(device),
+    ...gateKernels(device),
     ...sparseKernels(device),
     ...expertKernels(device),
     ...denseKernels(device),
