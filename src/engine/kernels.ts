@@ -45,6 +45,12 @@ export interface ExpertShape {
   slope: number;
 }
 
+/** Children of every latent p: children[childPtr[p]] … children[childPtr[p + 1] − 1], ascending; both u32. */
+export interface Children {
+  childPtr: Tensor;
+  children: Tensor;
+}
+
 /** Encoding: the dense product and the selection. */
 export interface EncodingKernels {
   /**
@@ -69,6 +75,40 @@ export interface EncodingKernels {
   encodeAtLeast(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number): void;
   /** top = the k largest entries per row of `codes`, filled like {@link encodeTop}; position [rows·k] = entry taken, or 2³²−1 for a fill. */
   topOfCodes(top: Codes, position: Tensor, codes: Codes): void;
+}
+
+/** Encoding through a gate: children of inactive parents are never scored. */
+export interface GateKernels {
+  /**
+   * candidates (of open size) = for every entry of `parents` with value > above its children c with z = W_c x (+ bias_c), row by
+   * row in the order of entries and children, so in no order of latents. Work goes parent by parent (`index` is that of `parents`).
+   */
+  scoreChildren(
+    candidates: Codes,
+    parents: Codes,
+    index: LatentIndex,
+    children: Children,
+    x: Tensor,
+    W: Tensor,
+    bias: Tensor | null,
+    above: number,
+  ): void;
+  /**
+   * Each row of `codes` = that row of `before` (null = nothing), then in ascending order the k = codes.perRow − before.perRow
+   * largest values ≥ floor among the row's entries of both lists of `candidates` (ties: lowest latent), filled up with value 0 from latent
+   * range.from upwards. Candidates are distinct latents of `range`, which lies behind those of `before`; floor > 0.
+   * With `only`, candidates with a counter below the threshold are passed over.
+   */
+  joinTop(
+    codes: Codes,
+    before: Codes | null,
+    candidates: readonly [Codes, Codes | null],
+    range: LatentRange,
+    floor: number,
+    only?: { counter: Tensor; threshold: number },
+  ): void;
+  /** set = latents of `among` with counter ≥ threshold; the lists may not be the same. */
+  keepAtLeast(set: LatentSet, among: LatentSet, counter: Tensor, threshold: number): void;
 }
 
 /** Codes with matrices, and the bookkeeping of latents. */
@@ -241,9 +281,7 @@ export interface UpdateKernels {
 }
 
 /** Gated codes: latents that a gate lets through, with magnitudes of their own. */
-export interface GateKernels {
-  /** out = e^a, element by element. */
-  exponential(out: Tensor, a: Tensor): void;
+export interface GatedMagnitudeKernels {
   /** out_e = max(0, gain_i (gate_e − gateBias_i) + magnitudeBias_i) of entry e of latent i; the values of `gate` are the open gates' scores. */
   gateMagnitudes(out: Tensor, gate: Codes, gain: Tensor, gateBias: Tensor, magnitudeBias: Tensor): void;
   /**
@@ -335,12 +373,13 @@ export interface JumpKernels {
 export interface Kernels
   extends
     EncodingKernels,
+    BatchTopKernels,
+    GateKernels,
+    JumpKernels,
+    GatedMagnitudeKernels,
     CodesKernels,
     ExpertsKernels,
+    PenaltyKernels,
     DenseKernels,
     StandardizeKernels,
-    GateKernels,
-    UpdateKernels,
-    PenaltyKernels,
-    JumpKernels,
-    BatchTopKernels {}
+    UpdateKernels {}

@@ -19,8 +19,14 @@ import { Report } from './report.ts';
 import { batchtopkAdapter, topkAdapter } from './top-k-family.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
-const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, reluL1Adapter, reluL1AprilAdapter, gatedAdapter];
-const adapters: readonly Adapter[] = [topkAdapter, batchtopkAdapter, hSaeAdapter];
+const adapters: readonly Adapter[] = [
+  topkAdapter,
+  batchtopkAdapter,
+  reluL1Adapter,
+  reluL1AprilAdapter,
+  gatedAdapter,
+  hSaeAdapter,
+];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

@@ -9,8 +9,16 @@ import { reluL1April } from './relu-l1-april.ts';
 import { reluL1 } from './relu-l1.ts';
 import { topk } from './topk.ts';
 
-export const architectures: readonly Architecture[] = [topk, hSae, reluL1, reluL1April, gated];
-export const architectures: readonly Architecture[] = [topk, batchtopk, hSae];
+// One line each: flat, then hierarchical, then the remaining papers' systems.
+// prettier-ignore
+export const architectures: readonly Architecture[] = [
+  reluL1,
+  reluL1April,
+  topk,
+  batchtopk,
+  gated,
+  hSae,
+];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {

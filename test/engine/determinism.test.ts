@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CpuDevice } from '../../src/engine/cpu/device.ts';
-import type { Codes, Tensor } from '../../src/engine/device.ts';
+import type { Codes, LatentSet, Tensor } from '../../src/engine/device.ts';
 import type { Kernels } from '../../src/engine/kernels.ts';
 import { Bench } from './devices.ts';
 import { D, FLOOR, K, Lab, ROWS, SHAPE, WIDTH } from './lab.ts';
@@ -20,6 +20,27 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     const position = lab.bench.device.scratch('u32', ROWS * K);
     kernels.topOfCodes(lab.top, position, lab.encoded());
     return [...partsOf(lab.top), position];
+  },
+  scoreChildren: (kernels, lab) => {
+    const codes = lab.bench.device.scratchCodes(ROWS, WIDTH);
+    const parents = lab.topped();
+    kernels.scoreChildren(codes, parents, lab.indexed(parents), lab.families, lab.x, lab.W, null, FLOOR);
+    return partsOf(codes);
+  },
+  joinTop: (kernels, lab) => {
+    const codes = lab.bench.device.scratchCodes(ROWS, WIDTH, K + 5);
+    kernels.joinTop(codes, lab.topped(), [lab.encoded(), null], { from: 0, to: WIDTH }, FLOOR);
+    return partsOf(codes);
+  },
+  keepAtLeast: (kernels, lab) => {
+    const { device } = lab.bench;
+    const set = (): LatentSet => ({ list: device.scratch('u32', WIDTH), count: device.scratch('u32', 1) });
+    const [all, some] = [set(), set()];
+    kernels.listAtLeast(all, lab.perLatent, -1);
+    kernels.keepAtLeast(some, all, lab.perLatent, 0.5);
+    // What lies behind the end of the list is undefined: only the count and a use of the list are compared.
+    kernels.encodeTopAmong(lab.codes, lab.x, lab.W, null, FLOOR, K, some);
+    return [some.count, ...partsOf(lab.codes)];
   },
   decode: (kernels, lab) => {
     const [out, codes] = [lab.out(ROWS, D), lab.encoded()];
@@ -101,10 +122,6 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     const out = { dY, dE, dD, accumulate: false };
     kernels.expertsBackward(out, codes, lab.indexed(codes), saved, lab.experts, lab.experts, SHAPE, 0.1);
     return [dY, dE, dD];
-  },
-  exponential: (kernels, lab) => {
-    kernels.exponential(lab.perLatent, lab.perLatent);
-    return [lab.perLatent];
   },
   gateMagnitudes: (kernels, lab) => {
     const codes = lab.encoded();

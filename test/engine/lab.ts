@@ -1,7 +1,7 @@
 /** Inputs of the determinism suite. */
 import { Random } from '../../src/core/random.ts';
 import { sizeOf, type Codes, type LatentIndex, type Tensor } from '../../src/engine/device.ts';
-import type { Window } from '../../src/engine/kernels.ts';
+import type { Children, Window } from '../../src/engine/kernels.ts';
 import type { Bench } from './devices.ts';
 import * as oracle from './oracle.ts';
 
@@ -18,6 +18,7 @@ export class Lab {
   readonly perLatent: Tensor;
   readonly row: Tensor;
   readonly experts: Tensor;
+  readonly families: Children;
   readonly codes: Codes;
   readonly top: Codes;
 
@@ -32,6 +33,7 @@ export class Lab {
     this.perLatent = floats(WIDTH);
     this.row = floats(D);
     this.experts = floats(WIDTH, SHAPE.atoms, SHAPE.subspace);
+    this.families = this.#families();
     this.codes = bench.device.scratchCodes(ROWS, WIDTH);
     this.top = bench.device.scratchCodes(ROWS, WIDTH, K);
   }
@@ -64,6 +66,15 @@ export class Lab {
     };
     kernels.indexLatents(index, codes);
     return index;
+  }
+
+  /** Latent 0 has many children, a few others have some, most have none. */
+  #families(): Children {
+    const count = (p: number): number => (p === 0 ? 300 : p % 7 === 3 ? p % 11 : 0);
+    const childPtr = new Uint32Array(WIDTH + 1);
+    for (let p = 0; p < WIDTH; p++) childPtr[p + 1] = childPtr[p] + count(p);
+    const children = Uint32Array.from({ length: childPtr[WIDTH] }, (_, i) => (7 * i) % WIDTH);
+    return { childPtr: this.bench.put('u32', childPtr), children: this.bench.put('u32', children) };
   }
 
   /** Some number for every entry. */

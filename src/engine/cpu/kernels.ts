@@ -6,9 +6,10 @@ import { codesKernels } from './kernels/codes.ts';
 import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
 import { expertsKernels } from './kernels/experts.ts';
-import { gateKernels } from './kernels/gates.ts';
+import { gatedMagnitudeKernels } from './kernels/gated-magnitudes.ts';
 import { jumpKernels } from './kernels/jump.ts';
 import { penaltyKernels } from './kernels/penalty.ts';
+import { gateKernels } from './kernels/gate.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { updateKernels } from './kernels/update.ts';
 
@@ -17,11 +18,12 @@ export type CpuKernels = Kernels & CpuEncodingKernels;
 export function cpuKernels(device: CpuDevice): CpuKernels {
   return {
     ...encodingKernels(device),
+    ...gateKernels(device),
     ...codesKernels(device),
     ...expertsKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
-    ...gateKernels(device),
+    ...gatedMagnitudeKernels(device),
     ...batchTopKernels(device),
     ...updateKernels(device),
     ...penaltyKernels(device),

@@ -68,14 +68,14 @@ export function encodeAtLeast(tape: Tape, x: Tensor, encoder: Encoder): Codes {
   return codes;
 }
 
-function centered(tape: Tape, x: Tensor, { center }: Encoder): Tensor {
+export function centered(tape: Tape, x: Tensor, { center }: Encoder): Tensor {
   if (!center) return x;
   const input = tape.device.scratch('f32', ...x.shape);
   tape.device.kernels.subtractRow(input, x, center);
   return input;
 }
 
-function recordEncoder(tape: Tape, codes: Codes, input: Tensor, { W, bias, center }: Encoder): void {
+export function recordEncoder(tape: Tape, codes: Codes, input: Tensor, { W, bias, center }: Encoder): void {
   if (!tape.tracks(W, bias, center)) return;
   const { kernels } = tape.device;
   tape.record([codes.value], () => {

@@ -95,7 +95,7 @@ export function scoresOf(
 }
 
 /** The k largest entries (ties: lowest latent), filled up with value 0 from the first latents on, in ascending order. */
-function top(entries: readonly Entry[], latents: readonly number[], k: number): Entry[] {
+export function top(entries: readonly Entry[], latents: readonly number[], k: number): Entry[] {
   const chosen = entries.toSorted((a, b) => b.value - a.value || a.latent - b.latent).slice(0, k);
   const taken = new Set(chosen.map((entry) => entry.latent));
   const fills = latents.filter((latent) => !taken.has(latent)).slice(0, k - chosen.length);

@@ -4,9 +4,10 @@ import { batchTopKernels } from './batch-top.ts';
 import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
-import { gateKernels } from './gates.ts';
+import { gatedMagnitudeKernels } from './gated-magnitudes.ts';
 import { jumpKernels } from './jump.ts';
 import { penaltyKernels } from './penalty.ts';
+import { gateKernels } from './gate.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
@@ -23,11 +24,12 @@ export interface Recorder {
 export function referenceKernels(device: Recorder): Kernels {
   return {
     ...encodingKernels(device),
+    ...gateKernels(device),
     ...sparseKernels(device),
     ...expertKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
-    ...gateKernels(device),
+    ...gatedMagnitudeKernels(device),
     ...batchTopKernels(device),
     ...updateKernels(device),
     ...penaltyKernels(device),
