@@ -6,6 +6,7 @@ export * from './elementwise';
 export * from './optimizer';
 export * from './standardize';
 export * from './gated-magnitudes';
+export * from './tiers';
 export * from './penalty';
 export * from './jump';
 export * from './batch-top';

@@ -55,7 +55,8 @@ export interface Children {
 export interface EncodingKernels {
   /**
    * codes = the k largest of z per row, z = W x (+ bias) where that is ≥ floor, else 0. Ties go to the lowest latent; rows
-   * with fewer than k positive z are filled with value 0 from latent 0 upwards. floor > 0. x [rows, d], W [width, d].
+   * with fewer than k positive z are filled with value 0 from latent 0 upwards. floor > 0. x [rows, d], W [width, d]; bias is
+   * one row [width], a matrix [rows, width] or null.
    */
   encodeTop(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number): void;
   /**
@@ -207,6 +208,31 @@ export interface ExpertsKernels {
 
   /** out (2k per row) = the k top entries of each row, then for each its winner as latent width + j·atoms + m with value sub. */
   joinExperts(out: Codes, top: Codes, winner: Tensor, sub: Tensor, atoms: number): void;
+}
+
+/** Codes in tiers: a tier's scores get a part from the codes of the tier below, as a matrix of biases made by `decode`. */
+export interface TiersKernels {
+  /** out_r = the entries of all parts, those of a part shifted by the widths of the parts before it; `out.width` ≥ the sum of widths. */
+  joinCodes(out: Codes, parts: readonly Codes[]): void;
+  /**
+   * Both gradients of base_r = Σ_j h_rj V[j] by the gradients at some entries of `above` alone (the others are 0):
+   * dV[j, i] (+)= Σ_r h_rj dAbove_ri, dBelow_e (+)= Σ_i V[j, i] dAbove_ri where value_e ≠ 0, else 0. `index` is that of `below`, V
+   * [below.width, above.width]; dBelow null = not wanted.
+   */
+  baseGradients(
+    dBelow: GradientTarget | null,
+    dV: GradientTarget,
+    below: Codes,
+    index: LatentIndex,
+    V: Tensor,
+    above: Codes,
+    dAbove: Tensor,
+  ): void;
+  /**
+   * Of each positive entry the shares of its score z = W x + c + b: base [rows, width] holds c + b, bias [width] b. composed_r = number of
+   * entries with (c)₊ ≥ half of (W x)₊ + (c)₊ + (b)₊ > 0, active_r = number of positive entries (f64 both).
+   */
+  composedEntries(out: { composed: Tensor; active: Tensor }, codes: Codes, base: Tensor, bias: Tensor): void;
 }
 
 /** Dense rows, flat arrays and scalars. */
@@ -380,6 +406,7 @@ export interface Kernels
     CodesKernels,
     ExpertsKernels,
     PenaltyKernels,
+    TiersKernels,
     DenseKernels,
     StandardizeKernels,
     UpdateKernels {}

@@ -31,6 +31,9 @@ export const KERNELS = {
   scoreChildren: 'ppppppppppppp ii f',
   joinTop: 'ppppppppppp iiii pi ff',
   keepAtLeast: 'ppppp f',
+  appendCodes: 'ppppppp ii',
+  baseGradients: 'pi pi pppppppp ii',
+  composedEntries: 'ppppppp ii',
   subtractRow: 'ppp ii',
   scale: 'pi p i f',
   clear: 'p i',
@@ -84,10 +87,10 @@ export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
 
 /** Commands that a worker carries out itself, with its private memory and the dense product (dense-worker.ts). */
 export const DENSE = {
-  /** x, W, bias, indexOut, valueOut, rows, width, d, k, list, listed, cursor, floor */
-  encodeTop: { number: 100, signature: 'pppppiiiipppf' },
-  /** x, W, bias, rowCounts, rows, width, d, cursor, floor: counts the entries, which stay with the worker … */
-  scanAtLeast: { number: 101, signature: 'ppppiiipf' },
+  /** x, W, bias, indexOut, valueOut, rows, width, d, k, list, listed, cursor, floor, biasStride (0 = one row for all, else width) */
+  encodeTop: { number: 100, signature: 'pppppiiiipppfi' },
+  /** x, W, bias, rowCounts, rows, width, d, cursor, floor, biasStride: counts the entries, which stay with the worker … */
+  scanAtLeast: { number: 101, signature: 'ppppiiipfi' },
   /** indexOut, valueOut, rowPtr: … until their places are known. */
   placeAtLeast: { number: 102, signature: 'ppp' },
   /** x, W, bias, bins, rows, width, d, cursor, floor: adds the number of scores ≥ floor in every bin (see {@link BINS}) */

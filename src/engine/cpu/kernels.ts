@@ -11,6 +11,7 @@ import { jumpKernels } from './kernels/jump.ts';
 import { penaltyKernels } from './kernels/penalty.ts';
 import { gateKernels } from './kernels/gate.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
+import { tiersKernels } from './kernels/tiers.ts';
 import { updateKernels } from './kernels/update.ts';
 
 export type CpuKernels = Kernels & CpuEncodingKernels;
@@ -21,6 +22,7 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...gateKernels(device),
     ...codesKernels(device),
     ...expertsKernels(device),
+    ...tiersKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...gatedMagnitudeKernels(device),

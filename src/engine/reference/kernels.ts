@@ -11,6 +11,7 @@ import { gateKernels } from './gate.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
+import { tiersKernels } from './tiers.ts';
 import { updateKernels } from './update.ts';
 
 /** What a kernel needs from the device. */
@@ -27,6 +28,7 @@ export function referenceKernels(device: Recorder): Kernels {
     ...gateKernels(device),
     ...sparseKernels(device),
     ...expertKernels(device),
+    ...tiersKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...gatedMagnitudeKernels(device),
