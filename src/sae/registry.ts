@@ -3,9 +3,10 @@ import { unknownName } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Architecture } from './architecture.ts';
 import { hSae } from './h-sae.ts';
+import { jumprelu } from './jumprelu.ts';
 import { topk } from './topk.ts';
 
-export const architectures: readonly Architecture[] = [topk, hSae];
+export const architectures: readonly Architecture[] = [topk, jumprelu, hSae];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {
