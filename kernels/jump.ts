@@ -35,9 +35,13 @@ export function jump(args: usize, thread: i32, threads: i32): void {
     const o = <usize>e << 2;
     const i = <usize>load<u32>(index + o) << 2;
     const shift = <f64>load<f32>(lifted + i) - (bias ? <f64>load<f32>(bias + i) : 0);
-    const own = <f32>(<f64>load<f32>(scores + o) - shift);
-    store<f32>(z + o, own);
-    store<f32>(value + o, own > load<f32>(threshold + i) ? own : 0);
+    const score = load<f32>(scores + o),
+      theta = load<f32>(threshold + i);
+    const own = <f32>(<f64>score - shift);
+    // Compared as lifted: a score that equals its threshold must not end above it by rounding.
+    const active = score > <f32>(<f64>theta + shift);
+    store<f32>(z + o, active ? own : min(own, theta));
+    store<f32>(value + o, active ? own : 0);
   }
 }
 

@@ -15,6 +15,7 @@ import { runCase } from './case-run.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
 import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
+import { jumpreluAdapters } from './jumprelu.ts';
 import { Report } from './report.ts';
 import { batchtopkAdapter, topkAdapter } from './top-k-family.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
@@ -27,6 +28,7 @@ const adapters: readonly Adapter[] = [
   gatedAdapter,
   hSaeAdapter,
 ];
+const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, ...jumpreluAdapters];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

@@ -19,6 +19,10 @@ export const architectures: readonly Architecture[] = [
   gated,
   hSae,
 ];
+import { jumprelu } from './jumprelu.ts';
+import { topk } from './topk.ts';
+
+export const architectures: readonly Architecture[] = [topk, jumprelu, hSae];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {

@@ -20,8 +20,12 @@ export function jumpKernels({ record }: Recorder): JumpKernels {
         const [lifts, thresholds, biases] = [f32(lifted), f32(threshold), bias && f32(bias)];
         eachEntry(codes, (e) => {
           const i = index[e];
-          z[e] = scores[e] - (lifts[i] - (biases ? biases[i] : 0));
-          value[e] = z[e] > thresholds[i] ? z[e] : 0;
+          const shift = lifts[i] - (biases ? biases[i] : 0);
+          // Compared as lifted: a score that equals its threshold must not end above it by rounding.
+          const active = scores[e] > Math.fround(thresholds[i] + shift);
+          z[e] = scores[e] - shift;
+          value[e] = active ? z[e] : 0;
+          if (!active) z[e] = Math.min(z[e], thresholds[i]);
         });
       });
     },
