@@ -135,6 +135,16 @@ function entriesAtLeast(row: usize, n: i32, floor: f32, first: u32, outIndex: us
   return total;
 }
 
+/** bins u32: counts the n scores that are ≥ floor > 0 by their bits >>> shift. */
+export function histogram(scores: usize, n: i32, floor: f32, shift: i32, bins: usize): void {
+  for (let i = 0; i < n; i++) {
+    const v = load<f32>(scores + (<usize>i << 2));
+    if (!(v >= floor)) continue;
+    const bin = bins + (<usize>(reinterpret<u32>(v) >>> shift) << 2);
+    store<u32>(bin, load<u32>(bin) + 1);
+  }
+}
+
 /**
  * Portable product: out[m, n] = a[m, depth] · b[n, depth]ᵀ (+ bias if not 0: [n] with stride 0, [m, n] with stride n), in tiles of
  * 4 × 2 outputs. Every output is summed in the same order, so equal rows of b give equal scores wherever they stand.

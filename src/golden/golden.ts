@@ -15,11 +15,22 @@ import { runCase } from './case-run.ts';
 import { compositionalAdapter } from './compositional.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
+import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
+import { jumpreluAdapters } from './jumprelu.ts';
 import { Report } from './report.ts';
-import { topkAdapter } from './topk.ts';
+import { batchtopkAdapter, topkAdapter } from './top-k-family.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
-const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, compositionalAdapter];
+const adapters: readonly Adapter[] = [
+  topkAdapter,
+  batchtopkAdapter,
+  reluL1Adapter,
+  reluL1AprilAdapter,
+  ...jumpreluAdapters,
+  gatedAdapter,
+  hSaeAdapter,
+  compositionalAdapter,
+];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

@@ -2,11 +2,27 @@
 import { unknownName } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Architecture } from './architecture.ts';
+import { batchtopk } from './batchtopk.ts';
 import { compositional } from './compositional.ts';
+import { gated } from './gated.ts';
 import { hSae } from './h-sae.ts';
+import { jumprelu } from './jumprelu.ts';
+import { reluL1April } from './relu-l1-april.ts';
+import { reluL1 } from './relu-l1.ts';
 import { topk } from './topk.ts';
 
-export const architectures: readonly Architecture[] = [topk, hSae, compositional];
+// One line each: flat, then hierarchical, then the remaining papers' systems.
+// prettier-ignore
+export const architectures: readonly Architecture[] = [
+  reluL1,
+  reluL1April,
+  topk,
+  batchtopk,
+  jumprelu,
+  gated,
+  hSae,
+  compositional,
+];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {

@@ -2,7 +2,7 @@
  * The dense half of a worker: it scores tiles of rows and latents in a private memory and selects there. Matrices come from
  * shared memory as mirrors; scores never leave the worker, only what was selected does.
  */
-import { DENSE, PRODUCT_KINDS, TILE } from './commands.ts';
+import { BINS, DENSE, PRODUCT_KINDS, TILE } from './commands.ts';
 import { DenseProduct, type ProductKind } from './dense-product.ts';
 import { PrivateMemory } from './private-memory.ts';
 
@@ -28,6 +28,7 @@ interface DenseExports {
     outIndex: number,
     outValue: number,
   ): number;
+  histogram(scores: number, n: number, floor: number, shift: number, bins: number): void;
   productTransposed(
     a: number,
     b: number,
@@ -88,6 +89,8 @@ export class DenseWorker {
         return this.#scanAtLeast(a);
       case DENSE.placeAtLeast.number:
         return this.#placeAtLeast(a[0], a[1], a[2]);
+      case DENSE.scoreHistogram.number:
+        return this.#scoreHistogram(a);
       case DENSE.score.number:
         return this.#score(a);
       case DENSE.product.number:
@@ -136,6 +139,8 @@ export class DenseWorker {
 
   async #scanAtLeast(a: Uint32Array): Promise<void> {
     const [x, W, bias, counts, rows, n, d, cursor] = a;
+    // Nothing to scan: what an earlier scan kept stays.
+    if (rows === 0) return;
     const floor = this.#f32(addressOf(a, 8), 1)[0];
     const biases = { address: bias, stride: a[9] };
     const most = TILE.rows * n;
@@ -160,6 +165,19 @@ export class DenseWorker {
       this.#u32(indexOut + 4 * at, to - from).set(this.#keptIndex.subarray(from, to));
       this.#f32(valueOut + 4 * at, to - from).set(this.#keptValue.subarray(from, to));
     }
+  }
+
+  async #scoreHistogram(a: Uint32Array): Promise<void> {
+    const [x, W, bias, bins, rows, n, d, cursor] = a;
+    if (rows === 0) return;
+    const floor = this.#f32(addressOf(a, 8), 1)[0];
+    const biases = { address: bias, stride: 0 };
+    const regions = this.#plan(d, n, biases, { bins: BINS.count });
+    this.#private.u32('bins', BINS.count).fill(0);
+    for await (const [, count] of this.#scoredBlocks(x, W, biases, rows, n, d, n, undefined, cursor))
+      this.#kernels.histogram(regions.scores, count * n, floor, BINS.shift, regions.bins);
+    const common = this.#u32(bins, BINS.count);
+    this.#private.u32('bins', BINS.count).forEach((count, bin) => void (count > 0 && Atomics.add(common, bin, count)));
   }
 
   async #product(a: Uint32Array): Promise<void> {

@@ -51,6 +51,16 @@ export function encodeAllAmong(tape: Tape, x: Tensor, encoder: Encoder, among: L
   return encodeTopAmong(tape, x, { ...encoder, floor: -Infinity }, encoder.W.shape[0], among);
 }
 
+/** The `total` largest scores of the whole batch (BatchTopK), fewer if fewer are ≥ floor; ties go to the lowest row, then latent. */
+export function encodeBatchTop(tape: Tape, x: Tensor, encoder: Encoder, total: number): Codes {
+  const { device } = tape;
+  const codes = device.scratchCodes(x.shape[0], encoder.W.shape[0]);
+  const input = centered(tape, x, encoder);
+  device.kernels.encodeBatchTop(codes, input, encoder.W, encoder.bias, encoder.floor, total);
+  recordEncoder(tape, codes, input, encoder);
+  return codes;
+}
+
 /** Every score ≥ floor. */
 export function encodeAtLeast(tape: Tape, x: Tensor, encoder: Encoder): Codes {
   const { device } = tape;
@@ -64,14 +74,19 @@ export function encodeAtLeast(tape: Tape, x: Tensor, encoder: Encoder): Codes {
 /** The bias that the kernels see: a row, or with a composition one row per input. */
 const biasOf = ({ bias, composition }: Encoder): Tensor | null => composition?.base ?? bias;
 
-function centered(tape: Tape, x: Tensor, { center }: Encoder): Tensor {
+export function centered(tape: Tape, x: Tensor, { center }: Encoder): Tensor {
   if (!center) return x;
   const input = tape.device.scratch('f32', ...x.shape);
   tape.device.kernels.subtractRow(input, x, center);
   return input;
 }
 
-function recordEncoder(tape: Tape, codes: Codes, input: Tensor, { W, bias, center, composition }: Encoder): void {
+export function recordEncoder(
+  tape: Tape,
+  codes: Codes,
+  input: Tensor,
+  { W, bias, center, composition }: Encoder,
+): void {
   if (!tape.tracks(W, bias, center)) return;
   const { kernels } = tape.device;
   tape.record([codes.value], () => {
