@@ -15,10 +15,10 @@ import { runCase } from './case-run.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
 import { Report } from './report.ts';
-import { batchtopkAdapter, topkAdapter } from './top-k-family.ts';
+import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
-const adapters: readonly Adapter[] = [topkAdapter, batchtopkAdapter, hSaeAdapter];
+const adapters: readonly Adapter[] = [topkAdapter, batchtopkAdapter, matryoshkaAdapter, hSaeAdapter];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

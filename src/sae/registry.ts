@@ -4,9 +4,10 @@ import { ConfigError } from '../core/errors.ts';
 import type { Architecture } from './architecture.ts';
 import { batchtopk } from './batchtopk.ts';
 import { hSae } from './h-sae.ts';
+import { matryoshka } from './matryoshka.ts';
 import { topk } from './topk.ts';
 
-export const architectures: readonly Architecture[] = [topk, batchtopk, hSae];
+export const architectures: readonly Architecture[] = [topk, batchtopk, matryoshka, hSae];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {
