@@ -17,9 +17,11 @@ import { hSaeAdapter } from './h-sae.ts';
 import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
 import { jumpreluAdapters } from './jumprelu.ts';
 import { Report } from './report.ts';
-import { batchtopkAdapter, topkAdapter } from './top-k-family.ts';
+import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
+// One line each.
+// prettier-ignore
 const adapters: readonly Adapter[] = [
   topkAdapter,
   batchtopkAdapter,
@@ -27,8 +29,9 @@ const adapters: readonly Adapter[] = [
   reluL1AprilAdapter,
   gatedAdapter,
   hSaeAdapter,
+  ...jumpreluAdapters,
+  matryoshkaAdapter,
 ];
-const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, ...jumpreluAdapters];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),
