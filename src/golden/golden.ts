@@ -12,6 +12,7 @@ import type { Device } from '../engine/device.ts';
 import { ReferenceDevice } from '../engine/reference/device.ts';
 import type { Adapter } from './adapter.ts';
 import { runCase } from './case-run.ts';
+import { dynamicSparsityAdapter } from './dynamic-sparsity.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
 import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
@@ -19,7 +20,14 @@ import { Report } from './report.ts';
 import { topkAdapter } from './topk.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
-const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, reluL1Adapter, reluL1AprilAdapter, gatedAdapter];
+const adapters: readonly Adapter[] = [
+  topkAdapter,
+  hSaeAdapter,
+  reluL1Adapter,
+  reluL1AprilAdapter,
+  gatedAdapter,
+  dynamicSparsityAdapter,
+];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

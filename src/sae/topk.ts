@@ -10,6 +10,7 @@
  * the threshold follows.
  */
 import { z } from 'zod';
+import { nextFloat } from '../core/floats.ts';
 import type { Codes, Tensor } from '../engine/device.ts';
 import { encodeAtLeast, encodeTop, encodeTopAmong, RELU, type Encoder } from '../engine/ops/encode.ts';
 import { decode } from '../engine/ops/decode.ts';
@@ -212,13 +213,6 @@ class TopK implements TrainableSae {
     const share = Math.min(step - 1, kAnnealSteps) / kAnnealSteps;
     return Math.min(this.width, Math.trunc(this.d * (1 - share) + k * share));
   }
-}
-
-/** The next larger float32 of a number ≥ 0. */
-function nextFloat(value: number): number {
-  const bits = new Uint32Array(Float32Array.of(value).buffer);
-  bits[0]++;
-  return new Float32Array(bits.buffer)[0];
 }
 
 export const topk = defineArchitecture({
