@@ -29,7 +29,7 @@ import type { Scalar, Tape } from '../engine/tape.ts';
 import { defineArchitecture, type BuildContext, type Maintenance, type TrainingForward } from './architecture.ts';
 import { flatCost, NOMINAL_L0 } from './parts/cost.ts';
 import { disjointPairs, mergeLatents, similarRows } from './parts/merging.ts';
-import { ReluSae } from './parts/relu-sae.ts';
+import { balancedNorms, ReluSae } from './parts/relu-sae.ts';
 import { drawRows, gatherRows, reconstructionErrors, restartLatents } from './parts/resampling.ts';
 
 const schema = z.strictObject({
@@ -84,7 +84,10 @@ class DynamicSparsity extends ReluSae {
   constructor(config: Config, context: BuildContext) {
     const { width, lr, weightDecay, weightDecayStyle: decayStyle, clip, window } = config;
     const deadAfter = window * context.batch;
-    super({ width, centered: false, unitDecoder: true, initialNorm: 1, deadAfter }, context);
+    super(
+      { width, centered: false, unitDecoder: true, initialNorms: balancedNorms(width, context.d), deadAfter },
+      context,
+    );
     this.#config = config;
     this.#silent = context.device.persistent('f32', width);
     this.update = {
