@@ -256,6 +256,8 @@ export interface DenseKernels {
   maximum(out: Tensor, a: Tensor): void;
   /** out[0] = a[0] / b[0] (f64), 0 where b = 0. */
   divide(out: Tensor, a: Tensor, b: Tensor): void;
+  /** out[0] = scale · a[0] / b[0] (f64) between low and high, high where b = 0; b null = 1. */
+  clampedRatio(out: Tensor, a: Tensor, b: Tensor | null, scale: number, low: number, high: number): void;
   /** out[0] = scale · √max(0, Σ weight · term[0]) (f64), at most three terms. */
   rootOfSum(out: Tensor, terms: readonly { term: Tensor; weight: number }[], scale: number): void;
   /** out (+)= (scale / divisor[0]) · a, where divisor[0] = 0: nothing; divisor f64. */

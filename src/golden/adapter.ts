@@ -20,6 +20,12 @@ export interface Variant {
   readonly gradients: string;
 }
 
+/** A run of the step protocol: its state is compared with `after<N><suffix>.`. */
+export interface Protocol {
+  readonly variant: Variant;
+  readonly suffix: string;
+}
+
 /** The single forward and backward pass. */
 export interface Pass {
   readonly device: Device;
@@ -57,6 +63,10 @@ export interface CaseAdapter {
   readonly d: number;
   /** Step at which the single pass has the losses of the fixture. */
   readonly passStep: number;
+  /** Step that the protocol starts at; default 0. */
+  readonly firstStep?: number;
+  /** Runs of the step protocol; default: the first variant, without a suffix. Only the one without a suffix has a log. */
+  readonly protocols?: readonly Protocol[];
   /** A model with the case's configuration and state; parameters are written by the caller. */
   build(device: Device, variant: Variant): TrainableSae;
   /** What the fixture calls the reconstruction of a view; default: x_hat for `full`, x_hat_NAME for others. */

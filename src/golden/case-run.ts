@@ -7,7 +7,7 @@ import { Tape } from '../engine/tape.ts';
 import type { TrainableSae } from '../sae/architecture.ts';
 import { inInputSpace } from '../sae/reconstructor.ts';
 import { trainStep } from '../training/step.ts';
-import type { CaseAdapter, Named, Pass, Variant } from './adapter.ts';
+import type { CaseAdapter, Named, Pass, Protocol, Variant } from './adapter.ts';
 import type { SaeFixture } from './fixture.ts';
 import type { Report, Tolerance } from './report.ts';
 
@@ -20,7 +20,8 @@ export async function runCase(
   report: Report,
 ): Promise<void> {
   for (const variant of adapter.variants) await runPass(device, fixture, adapter, variant, report);
-  await runSteps(device, fixture, adapter, report);
+  const protocols = adapter.protocols ?? [{ variant: adapter.variants[0], suffix: '' }];
+  for (const protocol of protocols) await runSteps(device, fixture, adapter, protocol, report);
   for (const name of fixture.unused) report.skip(name, 'not known to the adapter of this architecture');
 }
 
@@ -99,8 +100,14 @@ async function compareReconstructions(
   }
 }
 
-async function runSteps(device: Device, fixture: SaeFixture, adapter: CaseAdapter, report: Report): Promise<void> {
-  const sae = build(device, fixture, adapter, adapter.variants[0]);
+async function runSteps(
+  device: Device,
+  fixture: SaeFixture,
+  adapter: CaseAdapter,
+  { variant, suffix }: Protocol,
+  report: Report,
+): Promise<void> {
+  const sae = build(device, fixture, adapter, variant);
   const optimizer = new Optimizer(device, sae.parameters, sae.update);
   const x = device.persistent('f32', adapter.batch, adapter.d);
   const { step_log: log } = fixture.description;
@@ -110,12 +117,13 @@ async function runSteps(device: Device, fixture: SaeFixture, adapter: CaseAdapte
     const batch = fixture.numbers(`batch${step}`, adapter.batch * adapter.d);
     device.write(x, batch);
     if (step === 0) sae.start(Float32Array.from(batch));
-    const result = await trainStep(device, sae, optimizer, x, step);
-    const taken = { device, sae, x, step, result };
-    const wanted = Array.isArray(log) ? log[step] : undefined;
+    const trained = (adapter.firstStep ?? 0) + step;
+    const result = await trainStep(device, sae, optimizer, x, trained);
+    const taken = { device, sae, x, step: trained, result };
+    const wanted = Array.isArray(log) && suffix === '' ? log[step] : undefined;
     const named = { step, ...(await adapter.log(taken)) };
     if (wanted) compareNamed(report, `step_log[${step}]`, named, wanted, fixture.tolerance('losses'));
-    const prefix = `after${step + 1}.`;
+    const prefix = `after${step + 1}${suffix}.`;
     if (!fixture.names.some((name) => name.startsWith(prefix))) continue;
     for (const { stored, ours, transposed } of adapter.parameters) {
       const name = `${prefix}param.${stored}`;

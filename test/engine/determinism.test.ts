@@ -195,6 +195,13 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.divide(a, a, b);
     return [a];
   },
+  clampedRatio: (kernels, lab) => {
+    const [a, b, out] = [lab.sums(1), lab.sums(1), lab.sums(1)];
+    kernels.innerProduct(a, lab.x, lab.x);
+    kernels.maximum(b, lab.x);
+    kernels.clampedRatio(out, a, b, 1e-6, 0, 1e6);
+    return [out];
+  },
   rootOfSum: (kernels, lab) => {
     const a = lab.bench.put('f64', [2]);
     kernels.rootOfSum(a, [{ term: a, weight: 3 }], 0.7);

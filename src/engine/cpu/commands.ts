@@ -43,6 +43,7 @@ export const KERNELS = {
   innerProduct: 'ppp i',
   maximum: 'pp i',
   divide: 'ppp',
+  clampedRatio: 'ppp ddd',
   rootOfSum: 'pppp dddd',
   scaleBy: 'pi p i p d',
   columnSum: 'pi pp ii f',
