@@ -18,6 +18,11 @@ export interface ParameterLink {
 export interface Variant {
   readonly name: string | undefined;
   readonly gradients: string;
+  /**
+   * End of the names of its own codes, reconstructions and `after<N>`, for variants that have them and are trained in the step protocol;
+   * the first variant always is. Default: none.
+   */
+  readonly suffix?: string;
 }
 
 /** The single forward and backward pass. */
@@ -50,13 +55,15 @@ export type Named = Readonly<Record<string, number | string>>;
 /** One case, its hyper-parameters understood. */
 export interface CaseAdapter {
   readonly parameters: readonly ParameterLink[];
-  /** The first one is trained in the step protocol. */
+  /** The first one is trained in the step protocol, and those with a suffix. */
   readonly variants: readonly Variant[];
   /** Rows per batch and size of an activation. */
   readonly batch: number;
   readonly d: number;
   /** Step at which the single pass has the losses of the fixture. */
   readonly passStep: number;
+  /** Tensor of the reconstruction by a view; default `x_hat_<view>`. */
+  viewTensor?(view: string): string;
   /** A model with the case's configuration and state; parameters are written by the caller. */
   build(device: Device, variant: Variant): TrainableSae;
   /** All entries of `losses` of the variant. */

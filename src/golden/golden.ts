@@ -16,9 +16,10 @@ import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
 import { Report } from './report.ts';
 import { topkAdapter } from './topk.ts';
+import { treeSaeAdapter } from './tree-sae.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
-const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter];
+const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, treeSaeAdapter];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

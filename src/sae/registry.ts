@@ -4,8 +4,9 @@ import { ConfigError } from '../core/errors.ts';
 import type { Architecture } from './architecture.ts';
 import { hSae } from './h-sae.ts';
 import { topk } from './topk.ts';
+import { treeSae } from './tree-sae.ts';
 
-export const architectures: readonly Architecture[] = [topk, hSae];
+export const architectures: readonly Architecture[] = [topk, hSae, treeSae];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {
