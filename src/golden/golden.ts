@@ -15,10 +15,11 @@ import { runCase } from './case-run.ts';
 import { dynamicSparsityAdapter } from './dynamic-sparsity.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
-import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
 import { jumpreluAdapters } from './jumprelu.ts';
+import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
 import { Report } from './report.ts';
 import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
+import { treeSaeAdapter } from './tree-sae.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
 // One line each.
@@ -33,6 +34,7 @@ const adapters: readonly Adapter[] = [
   ...jumpreluAdapters,
   matryoshkaAdapter,
   dynamicSparsityAdapter,
+  treeSaeAdapter,
 ];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {

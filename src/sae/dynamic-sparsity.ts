@@ -182,6 +182,7 @@ export const dynamicSparsity = defineArchitecture({
   schema,
   check: ({ alphaMin, alphaMax }) =>
     alphaMin > alphaMax ? `alphaMin: ${alphaMin} is above alphaMax ${alphaMax}` : undefined,
+  sized: ({ width }) => ({ width }),
   cost: ({ width }, d) => flatCost(width, NOMINAL_L0, d),
   build: (config, context) => new DynamicSparsity(config, context),
 });

@@ -11,6 +11,7 @@ import { matryoshka } from './matryoshka.ts';
 import { reluL1 } from './relu-l1.ts';
 import { reluL1April } from './relu-l1-april.ts';
 import { topk } from './topk.ts';
+import { treeSae } from './tree-sae.ts';
 
 // The flat ones, the hierarchical ones, then the other two seeds; one line each.
 // prettier-ignore
@@ -23,6 +24,7 @@ export const architectures: readonly Architecture[] = [
   gated,
   matryoshka,
   hSae,
+  treeSae,
   dynamicSparsity,
 ];
 

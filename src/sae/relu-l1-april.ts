@@ -72,6 +72,7 @@ export const reluL1April = defineArchitecture({
   views: ['full'],
   normalization: 'scalar',
   schema,
+  sized: ({ width }) => ({ width }),
   cost: ({ width }, d) => flatCost(width, NOMINAL_L0, d),
   build: (config, context) => new ReluL1April(config, context),
 });

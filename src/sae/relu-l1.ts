@@ -112,6 +112,7 @@ export const reluL1 = defineArchitecture({
   views: ['full'],
   normalization: 'scalar',
   schema,
+  sized: ({ width }) => ({ width }),
   cost: ({ width }, d) => flatCost(width, NOMINAL_L0, d),
   build: (config, context) => new ReluL1(config, context),
 });
