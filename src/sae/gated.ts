@@ -148,6 +148,7 @@ export const gated = defineArchitecture({
   views: ['full'],
   normalization: 'scalar',
   schema,
+  sized: ({ width }) => ({ width }),
   cost({ width }, d) {
     const flat = flatCost(width, NOMINAL_L0, d);
     return { ...flat, parameters: flat.parameters + 2 * width };
