@@ -14,11 +14,18 @@ import type { Adapter } from './adapter.ts';
 import { runCase } from './case-run.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
+import { matryoshkaTopKAdapter } from './matryoshka-topk.ts';
 import { Report } from './report.ts';
 import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
-const adapters: readonly Adapter[] = [topkAdapter, batchtopkAdapter, matryoshkaAdapter, hSaeAdapter];
+const adapters: readonly Adapter[] = [
+  topkAdapter,
+  batchtopkAdapter,
+  matryoshkaAdapter,
+  matryoshkaTopKAdapter,
+  hSaeAdapter,
+];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

@@ -5,9 +5,10 @@ import type { Architecture } from './architecture.ts';
 import { batchtopk } from './batchtopk.ts';
 import { hSae } from './h-sae.ts';
 import { matryoshka } from './matryoshka.ts';
+import { matryoshkaTopK } from './matryoshka-topk.ts';
 import { topk } from './topk.ts';
 
-export const architectures: readonly Architecture[] = [topk, batchtopk, matryoshka, hSae];
+export const architectures: readonly Architecture[] = [topk, batchtopk, matryoshka, matryoshkaTopK, hSae];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {

@@ -3,6 +3,7 @@ import { Random } from '../../src/core/random.ts';
 import { Optimizer } from '../../src/engine/optim.ts';
 import { ReferenceDevice } from '../../src/engine/reference/device.ts';
 import { Tape } from '../../src/engine/tape.ts';
+import { inInputSpace } from '../../src/sae/reconstructor.ts';
 import { architectureNamed, architectures } from '../../src/sae/registry.ts';
 import { trainStep } from '../../src/training/step.ts';
 import { build, clustered, difference, floats, passOf, put, reconstruct, train } from './bench.ts';
@@ -59,11 +60,15 @@ describe.each(architectures.map((architecture) => [architecture.name, architectu
       const device = new ReferenceDevice();
       const sae = build(device, architecture, config, { d: D, batch: ROWS });
       await train(device, sae, 2, batch);
-      const { codes, reconstruction } = await passOf(device, sae, put(device, batch(7), ROWS, D), 2);
+      const x = put(device, batch(7), ROWS, D);
+      const { codes, reconstruction } = await passOf(device, sae, x, 2);
       device.beginStep();
-      const dictionary = await floats(device, sae.dictionary(new Tape(device)));
+      const tape = new Tape(device);
+      const dictionary = await floats(device, sae.dictionary(tape));
       const bias = sae.outputBias ? await floats(device, sae.outputBias) : undefined;
-      expect(difference(reconstruction, reconstruct(codes, dictionary, D, bias))).toBeLessThan(1e-5);
+      const own = put(device, reconstruct(codes, dictionary, D, bias), ROWS, D);
+      const expected = await floats(device, inInputSpace(tape, sae, x, own));
+      expect(difference(reconstruction, expected)).toBeLessThan(1e-5);
     });
 
     it('a step that is not taken changes no state', async () => {
