@@ -17,6 +17,7 @@ import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
 import { jumpreluAdapters } from './jumprelu.ts';
 import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
+import { matryoshkaTopKAdapter } from './matryoshka-topk.ts';
 import { Report } from './report.ts';
 import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
 import { treeSaeAdapter } from './tree-sae.ts';
@@ -35,6 +36,7 @@ const adapters: readonly Adapter[] = [
   matryoshkaAdapter,
   dynamicSparsityAdapter,
   treeSaeAdapter,
+  matryoshkaTopKAdapter,
 ];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {

@@ -202,8 +202,9 @@ class MatryoshkaCase extends TopKFamilyCase {
   }
 
   /** Of all groups, unweighted. */
-  #losses({ losses: { l2, aux: _, ...strict } }: Pass): number[] {
-    return [...Object.values(strict), l2];
+  #losses({ sae, losses }: Pass): number[] {
+    const [full, ...strict] = sae.views.map(({ name }) => losses[name === 'full' ? 'l2' : name]);
+    return [...strict, full];
   }
 }
 

@@ -8,6 +8,7 @@ import { gated } from './gated.ts';
 import { hSae } from './h-sae.ts';
 import { jumprelu } from './jumprelu.ts';
 import { matryoshka } from './matryoshka.ts';
+import { matryoshkaTopK } from './matryoshka-topk.ts';
 import { reluL1 } from './relu-l1.ts';
 import { reluL1April } from './relu-l1-april.ts';
 import { topk } from './topk.ts';
@@ -23,6 +24,7 @@ export const architectures: readonly Architecture[] = [
   jumprelu,
   gated,
   matryoshka,
+  matryoshkaTopK,
   hSae,
   treeSae,
   dynamicSparsity,
