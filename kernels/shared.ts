@@ -7,3 +7,4 @@ export * from './optimizer';
 export * from './standardize';
 export * from './penalty';
 export * from './jump';
+export * from './family';

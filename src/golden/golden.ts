@@ -13,13 +13,14 @@ import { ReferenceDevice } from '../engine/reference/device.ts';
 import type { Adapter } from './adapter.ts';
 import { runCase } from './case-run.ts';
 import { SaeFixture } from './fixture.ts';
+import { hsaeForestAdapter } from './hsae-forest.ts';
 import { hSaeAdapter } from './h-sae.ts';
 import { jumpreluAdapters } from './jumprelu.ts';
 import { Report } from './report.ts';
 import { topkAdapter } from './topk.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
-const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, ...jumpreluAdapters];
+const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, ...jumpreluAdapters, hsaeForestAdapter];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

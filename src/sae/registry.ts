@@ -4,9 +4,10 @@ import { ConfigError } from '../core/errors.ts';
 import type { Architecture } from './architecture.ts';
 import { hSae } from './h-sae.ts';
 import { jumprelu } from './jumprelu.ts';
+import { hsaeForest } from './hsae-forest.ts';
 import { topk } from './topk.ts';
 
-export const architectures: readonly Architecture[] = [topk, jumprelu, hSae];
+export const architectures: readonly Architecture[] = [topk, jumprelu, hSae, hsaeForest];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {

@@ -5,6 +5,7 @@ import { codesKernels } from './kernels/codes.ts';
 import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
 import { expertsKernels } from './kernels/experts.ts';
+import { familyKernels } from './kernels/family.ts';
 import { jumpKernels } from './kernels/jump.ts';
 import { penaltyKernels } from './kernels/penalty.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
@@ -22,5 +23,6 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...updateKernels(device),
     ...penaltyKernels(device),
     ...jumpKernels(device),
+    ...familyKernels(device),
   };
 }

@@ -3,6 +3,7 @@ import type { Kernels } from '../kernels.ts';
 import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
+import { familyKernels } from './family.ts';
 import { jumpKernels } from './jump.ts';
 import { penaltyKernels } from './penalty.ts';
 import { sparseKernels } from './sparse.ts';
@@ -28,5 +29,6 @@ export function referenceKernels(device: Recorder): Kernels {
     ...updateKernels(device),
     ...penaltyKernels(device),
     ...jumpKernels(device),
+    ...familyKernels(device),
   };
 }
