@@ -15,6 +15,7 @@ import { runCase } from './case-run.ts';
 import { dynamicSparsityAdapter } from './dynamic-sparsity.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
+import { hsaeForestAdapter } from './hsae-forest.ts';
 import { jumpreluAdapters } from './jumprelu.ts';
 import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
 import { matryoshkaTopKAdapter } from './matryoshka-topk.ts';
@@ -37,6 +38,7 @@ const adapters: readonly Adapter[] = [
   dynamicSparsityAdapter,
   treeSaeAdapter,
   matryoshkaTopKAdapter,
+  hsaeForestAdapter,
 ];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {

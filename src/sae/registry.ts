@@ -6,6 +6,7 @@ import { batchtopk } from './batchtopk.ts';
 import { dynamicSparsity } from './dynamic-sparsity.ts';
 import { gated } from './gated.ts';
 import { hSae } from './h-sae.ts';
+import { hsaeForest } from './hsae-forest.ts';
 import { jumprelu } from './jumprelu.ts';
 import { matryoshka } from './matryoshka.ts';
 import { matryoshkaTopK } from './matryoshka-topk.ts';
@@ -26,6 +27,7 @@ export const architectures: readonly Architecture[] = [
   matryoshka,
   matryoshkaTopK,
   hSae,
+  hsaeForest,
   treeSae,
   dynamicSparsity,
 ];
