@@ -12,21 +12,25 @@ import type { Device } from '../engine/device.ts';
 import { ReferenceDevice } from '../engine/reference/device.ts';
 import type { Adapter } from './adapter.ts';
 import { runCase } from './case-run.ts';
-import { dynamicSparsityAdapter } from './dynamic-sparsity.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
 import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
+import { jumpreluAdapters } from './jumprelu.ts';
 import { Report } from './report.ts';
-import { topkAdapter } from './topk.ts';
+import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
+// One line each.
+// prettier-ignore
 const adapters: readonly Adapter[] = [
   topkAdapter,
-  hSaeAdapter,
+  batchtopkAdapter,
   reluL1Adapter,
   reluL1AprilAdapter,
   gatedAdapter,
-  dynamicSparsityAdapter,
+  hSaeAdapter,
+  ...jumpreluAdapters,
+  matryoshkaAdapter,
 ];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {

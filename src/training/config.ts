@@ -48,6 +48,9 @@ const common = {
 
 const commonSchema = z.strictObject(common);
 
+/** Names of the keys that every run has. */
+export const commonKeys: readonly string[] = Object.keys(common);
+
 /** Keys that every run has. */
 export type CommonConfig = z.output<typeof commonSchema>;
 
@@ -64,7 +67,10 @@ export interface RunConfig {
  */
 export function resolveConfig(raw: Record<string, unknown>, where: string): RunConfig {
   if (typeof raw.arch !== 'string')
-    throw new ConfigError('no architecture given', { where, hint: '--arch topk; saeforest archs lists them' });
+    throw new ConfigError('no architecture given', {
+      where,
+      hint: '--arch topk, or --sae topk --sae h-sae; saeforest archs lists them',
+    });
   const architecture = architectureNamed(raw.arch);
   const all = parseConfig(z.strictObject({ ...common, ...architecture.schema.shape }), raw, where);
   const entries = Object.entries(all);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { commands } from '../../src/cli/commands.ts';
-import { launch, run, sets, temporaryFolder, SMALL } from '../training/support.ts';
+import { launch, run, temporaryFolder, SMALL } from '../training/support.ts';
 
 /** The one document that a command prints under `--json`. */
 async function documentOf<T>(schema: z.ZodType<T>, ...argv: string[]): Promise<T> {
@@ -107,6 +107,7 @@ describe('train', () => {
     const outcome = z.strictObject({
       runs: z.array(
         z.strictObject({
+          name: z.string(),
           architecture: z.string(),
           folder: z.string(),
           step: positive,
@@ -123,8 +124,18 @@ describe('train', () => {
       tokens_per_s: positive,
       peak_rss_mb: positive,
     });
-    const flags = ['--acts', 'synthetic:toy-tree', '--arch', 'topk', '--arch', 'h-sae', '--tokens', '320', ...SMALL];
-    const { runs } = await documentOf(outcome, 'train', '--out', out, ...flags, ...sets('h-sae.atoms=3'));
+    const flags = [
+      '--acts',
+      'synthetic:toy-tree',
+      '--sae',
+      'topk',
+      '--sae',
+      'h-sae:atoms=3',
+      '--tokens',
+      '320',
+      ...SMALL,
+    ];
+    const { runs } = await documentOf(outcome, 'train', '--out', out, ...flags);
     expect(runs.map(({ folder, step }) => [folder, step])).toEqual([
       [join(out, 'topk'), 10],
       [join(out, 'h-sae'), 10],

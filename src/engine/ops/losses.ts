@@ -71,6 +71,48 @@ export function relativeError(tape: Tape, a: Tensor, x: Tensor): Scalar {
   return ratio;
 }
 
+/**
+ * mean((e − ê)²) / mean((e − mean_d e)²), e = x − x̂, means over all elements, mean_d over each row's own d ≥ 2 elements: the
+ * auxiliary loss of dead latents in Tree SAE (methods 5.2). ê = estimate, x̂ = reconstruction, x [B, d]; x is data, e is not
+ * detached. An e without any spread counts as 0. With D the denominator and R the ratio:
+ *   ∂ê = 2 (ê − e) / (B d D),   ∂x̂ = 2 (ê − e) / (B d D) + 2 R (e − mean_d e) / (B d D)
+ */
+export function residualRatio(tape: Tape, estimate: Tensor, reconstruction: Tensor, x: Tensor): Scalar {
+  const { device } = tape;
+  const { kernels } = device;
+  const [rows, d] = x.shape;
+  const matrix = (): Tensor => device.scratch('f32', rows, d);
+  const [residual, difference, centered, standard] = [matrix(), matrix(), matrix(), matrix()];
+  meanSquaredNorm(tape, residual, x, reconstruction);
+  const numerator = meanSquaredNorm(tape, difference, estimate, residual);
+  // e − mean_d e = standard · (std + ε), whatever ε > 0.
+  const [mean, std] = [device.scratch('f32', rows), device.scratch('f32', rows)];
+  kernels.standardizeRows({ out: standard, mean, std }, residual, CENTERING_EPSILON);
+  kernels.scaleRows(centered, false, std, standard, 1);
+  kernels.scale(centered, true, standard, CENTERING_EPSILON);
+  const denominator = meanSquaredNorm(tape, centered, centered, null);
+  const ratio = tape.scalar();
+  kernels.divide(ratio, numerator, denominator);
+  if (tape.tracks(estimate, reconstruction)) {
+    tape.record([ratio], () => {
+      const seed = tape.seed(ratio);
+      if (seed === 0) return;
+      const scale = (2 * seed) / rows;
+      const dEstimate = tape.slotFor(estimate);
+      if (dEstimate) kernels.scaleBy(dEstimate.tensor, dEstimate.accumulate, difference, scale, denominator);
+      const dReconstruction = tape.slotFor(reconstruction);
+      if (!dReconstruction) return;
+      kernels.scaleBy(dReconstruction.tensor, dReconstruction.accumulate, difference, scale, denominator);
+      const inverse = tape.scalar();
+      kernels.divide(inverse, denominator, ratio);
+      kernels.scaleBy(dReconstruction.tensor, true, centered, scale, inverse);
+    });
+  }
+  return ratio;
+}
+
+const CENTERING_EPSILON = 1e-5;
+
 /** (1/B) Σ_b ‖x_b − mean of x over the batch‖², x [B, d] data: the variance of all d coordinates together. */
 export function totalVariance(tape: Tape, x: Tensor): Scalar {
   const { device } = tape;

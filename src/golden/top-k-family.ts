@@ -1,13 +1,14 @@
-/** Fixtures of dictionary_learning's TopKTrainer. */
+/** Fixtures of dictionary_learning's TopKTrainer, BatchTopKTrainer and MatryoshkaBatchTopKTrainer. */
 import { z } from 'zod';
 import { codesToDense } from '../core/codes.ts';
 import { parseConfig } from '../core/config.ts';
 import { readCodes, type Device, type Tensor } from '../engine/device.ts';
 import { decode } from '../engine/ops/decode.ts';
 import { Tape } from '../engine/tape.ts';
-import type { TrainableSae } from '../sae/architecture.ts';
+import type { Architecture, TrainableSae } from '../sae/architecture.ts';
+import { batchtopk } from '../sae/batchtopk.ts';
 import { topk } from '../sae/topk.ts';
-import type { Adapter, CaseAdapter, Named, Pass, Step, Variant } from './adapter.ts';
+import type { Adapter, CaseAdapter, Named, ParameterLink, Pass, Step, Variant } from './adapter.ts';
 import type { SaeFixture } from './fixture.ts';
 import type { Report } from './report.ts';
 
@@ -28,23 +29,29 @@ const hyperSchema = z.object({
 
 const COUNTER = 'num_tokens_since_fired';
 
-class TopKCase implements CaseAdapter {
-  readonly parameters = [
-    { stored: 'encoder.weight', ours: 'W_enc', transposed: false },
-    { stored: 'encoder.bias', ours: 'b_enc', transposed: false },
-    { stored: 'decoder.weight', ours: 'W_dec', transposed: true },
-    { stored: 'b_dec', ours: 'b_dec', transposed: false },
-  ];
+/** torch.nn.Linear, which keeps [out, in]. */
+const linear: readonly ParameterLink[] = [
+  { stored: 'encoder.weight', ours: 'W_enc', transposed: false },
+  { stored: 'encoder.bias', ours: 'b_enc', transposed: false },
+  { stored: 'decoder.weight', ours: 'W_dec', transposed: true },
+  { stored: 'b_dec', ours: 'b_dec', transposed: false },
+];
+
+class TopKFamilyCase implements CaseAdapter {
+  readonly parameters: readonly ParameterLink[];
   readonly variants: readonly Variant[] = [{ name: undefined, gradients: 'grad' }];
   readonly batch: number;
   readonly d: number;
   readonly passStep: number;
-  readonly #fixture: SaeFixture;
+  protected readonly fixture: SaeFixture;
+  readonly #architecture: Architecture;
   readonly #sizes: z.output<typeof sizesSchema>;
   readonly #hyper: z.output<typeof hyperSchema>;
 
-  constructor(fixture: SaeFixture) {
-    this.#fixture = fixture;
+  constructor(fixture: SaeFixture, architecture: Architecture, parameters = linear) {
+    this.fixture = fixture;
+    this.#architecture = architecture;
+    this.parameters = parameters;
     this.#sizes = fixture.parse(sizesSchema, 'sizes');
     this.#hyper = fixture.parse(hyperSchema, 'hyper');
     this.batch = this.#sizes.batch;
@@ -52,7 +59,7 @@ class TopKCase implements CaseAdapter {
     this.passStep = fixture.description.forward_step_index;
   }
 
-  build(device: Device, _variant: Variant, inference: 'topk' | 'threshold' = 'topk'): TrainableSae {
+  build(device: Device, _variant: Variant, more: Record<string, unknown> = {}): TrainableSae {
     const { steps, decay_start: decayStart, ...hyper } = this.#hyper;
     const wanted = {
       width: this.#sizes.d_sae,
@@ -67,14 +74,15 @@ class TopKCase implements CaseAdapter {
       thresholdBeta: hyper.threshold_beta,
       thresholdFrom: hyper.threshold_start_step,
       kAnnealSteps: hyper.k_anneal_steps,
-      inference,
+      ...more,
     };
-    const config = parseConfig(topk.schema, wanted, this.#fixture.folder);
-    const sae = topk.build(config, { device, d: this.d, seed: 0, batch: this.batch, steps });
-    const counter = this.#fixture.numbers(`state.${COUNTER}`, sae.width);
+    const architecture = this.#architecture;
+    const config = parseConfig(architecture.schema, wanted, this.fixture.folder);
+    const sae = architecture.build(config, { device, d: this.d, seed: 0, batch: this.batch, steps });
+    const counter = this.fixture.numbers(`state.${COUNTER}`, sae.width);
     device.write(sae.state.since_selected, counter);
-    const [threshold] = this.#fixture.numbers('param.threshold', 1);
-    sae.hostState = { threshold, oldest: Math.max(...counter) };
+    const [threshold] = this.fixture.numbers('param.threshold', 1);
+    sae.hostState = { threshold, oldest: Math.max(...counter), dead: 0 };
     return sae;
   }
 
@@ -92,7 +100,7 @@ class TopKCase implements CaseAdapter {
   }
 
   async compare({ device, tape, sae, x }: Pass, report: Report): Promise<void> {
-    const fixture = this.#fixture;
+    const fixture = this.fixture;
     const forward = fixture.tolerance('forward');
     const counter = await device.read(sae.state.since_selected as Tensor & { dtype: 'f32' });
     const after = `${COUNTER}_after_forward`;
@@ -101,16 +109,10 @@ class TopKCase implements CaseAdapter {
     const codes = sae.encode(tape, x);
     const reconstruction = decode(tape, codes, sae.dictionary(tape), sae.outputBias);
     report.compare('x_hat_inference', await device.read(reconstruction), fixture.numbers('x_hat_inference'), forward);
-
-    const strict = this.build(device, this.variants[0], 'threshold');
-    for (const [i, { tensor }] of sae.parameters.entries())
-      device.write(strict.parameters[i].tensor, await device.read(tensor));
-    const above = await readCodes(device, strict.encode(tape, x));
-    report.compare('code_threshold', codesToDense(above), fixture.numbers('code_threshold'), forward);
   }
 
   async compareState({ device, sae }: Step, prefix: string, report: Report): Promise<void> {
-    const fixture = this.#fixture;
+    const fixture = this.fixture;
     const counter = await device.read(sae.state.since_selected as Tensor & { dtype: 'f32' });
     report.compare(`${prefix}${COUNTER}`, counter, fixture.numbers(`${prefix}${COUNTER}`), 'exact');
     const threshold = `${prefix}param.threshold`;
@@ -120,13 +122,12 @@ class TopKCase implements CaseAdapter {
   async log({ device, sae, x, step, result }: Step): Promise<Named> {
     const dead = await this.#dead(device, sae);
     // The k of the next step shows in its codes.
-    const next = sae.forward(new Tape(device), x, step + 1).codes.perRow!;
-    await device.flush();
+    const next = await readCodes(device, sae.forward(new Tape(device), x, step + 1).codes);
     return {
       learning_rate: result.learningRate,
       loss: result.total,
       threshold_after: sae.hostState.threshold,
-      k_after: next,
+      k_after: next.index.length / next.rows,
       dead_features: dead,
     };
   }
@@ -137,4 +138,21 @@ class TopKCase implements CaseAdapter {
   }
 }
 
-export const topkAdapter: Adapter = { architecture: topk.name, open: (fixture) => new TopKCase(fixture) };
+class TopKCase extends TopKFamilyCase {
+  override async compare(pass: Pass, report: Report): Promise<void> {
+    await super.compare(pass, report);
+    const { device, tape, sae, x } = pass;
+    const strict = this.build(device, this.variants[0], { inference: 'threshold' });
+    for (const [i, { tensor }] of sae.parameters.entries())
+      device.write(strict.parameters[i].tensor, await device.read(tensor));
+    const above = codesToDense(await readCodes(device, strict.encode(tape, x)));
+    report.compare('code_threshold', above, this.fixture.numbers('code_threshold'), this.fixture.tolerance('forward'));
+  }
+}
+
+export const topkAdapter: Adapter = { architecture: topk.name, open: (fixture) => new TopKCase(fixture, topk) };
+
+export const batchtopkAdapter: Adapter = {
+  architecture: batchtopk.name,
+  open: (fixture) => new TopKFamilyCase(fixture, batchtopk),
+};
