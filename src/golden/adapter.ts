@@ -69,6 +69,8 @@ export interface CaseAdapter {
   readonly protocols?: readonly Protocol[];
   /** A model with the case's configuration and state; parameters are written by the caller. */
   build(device: Device, variant: Variant): TrainableSae;
+  /** What the fixture calls the reconstruction of a view; default: x_hat for `full`, x_hat_NAME for others. */
+  storedView?(name: string): string;
   /** All entries of `losses` of the variant. */
   losses(pass: Pass): Promise<Named>;
   /** Compares what the architecture has beyond codes, reconstruction, losses and gradients; records are still unread. */

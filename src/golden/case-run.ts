@@ -62,12 +62,17 @@ async function runPass(
   const wanted = variant.name === undefined ? stored : (stored[variant.name] as Record<string, unknown> | undefined);
   compareNamed(report, label, await adapter.losses(pass), wanted ?? {}, fixture.tolerance('losses'));
   if (variant !== adapter.variants[0]) return;
-  await compareReconstructions(pass, fixture, report);
+  await compareReconstructions(pass, fixture, adapter, report);
   await adapter.compare(pass, report);
 }
 
 /** Codes and reconstructions: of training, of inference, and as everything after training computes them. */
-async function compareReconstructions(pass: Pass, fixture: SaeFixture, report: Report): Promise<void> {
+async function compareReconstructions(
+  pass: Pass,
+  fixture: SaeFixture,
+  adapter: CaseAdapter,
+  report: Report,
+): Promise<void> {
   const { device, sae, tape, x, forward } = pass;
   const tolerance = fixture.tolerance('forward');
   const dense = async (codes: typeof forward.codes): Promise<Float32Array> =>
@@ -80,7 +85,7 @@ async function compareReconstructions(pass: Pass, fixture: SaeFixture, report: R
   await device.flush();
   const dictionary = sae.dictionary(tape);
   for (const { name, from, to } of sae.views) {
-    const stored = name === 'full' ? 'x_hat' : `x_hat_${name}`;
+    const stored = adapter.storedView?.(name) ?? (name === 'full' ? 'x_hat' : `x_hat_${name}`);
     if (!fixture.has(stored)) {
       report.skip(`view ${name}`, `the fixture has no ${stored}`);
       continue;
