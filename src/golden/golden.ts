@@ -12,6 +12,7 @@ import type { Device } from '../engine/device.ts';
 import { ReferenceDevice } from '../engine/reference/device.ts';
 import type { Adapter } from './adapter.ts';
 import { runCase } from './case-run.ts';
+import { dynamicSparsityAdapter } from './dynamic-sparsity.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
 import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
@@ -31,6 +32,7 @@ const adapters: readonly Adapter[] = [
   hSaeAdapter,
   ...jumpreluAdapters,
   matryoshkaAdapter,
+  dynamicSparsityAdapter,
 ];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {

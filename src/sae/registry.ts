@@ -3,6 +3,7 @@ import { unknownName } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Architecture } from './architecture.ts';
 import { batchtopk } from './batchtopk.ts';
+import { dynamicSparsity } from './dynamic-sparsity.ts';
 import { gated } from './gated.ts';
 import { hSae } from './h-sae.ts';
 import { jumprelu } from './jumprelu.ts';
@@ -22,6 +23,7 @@ export const architectures: readonly Architecture[] = [
   gated,
   matryoshka,
   hSae,
+  dynamicSparsity,
 ];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
