@@ -19,7 +19,7 @@ describe('archs', () => {
   it('lists name, paper, hierarchical and views', async () => {
     const entry = z.strictObject({
       name: z.string(),
-      paper: z.string().regex(/arXiv \d{4}\.\d{5}/),
+      paper: z.string().regex(/arXiv \d{4}\.\d{5}|under review$/),
       hierarchical: z.boolean(),
       views: z.array(z.string()).min(1),
     });
@@ -27,6 +27,7 @@ describe('archs', () => {
     expect(list.map(({ name, hierarchical }) => [name, hierarchical])).toEqual([
       ['topk', false],
       ['h-sae', true],
+      ['compositional', false],
     ]);
   });
 
