@@ -67,7 +67,7 @@ class MatryoshkaTopKCase implements CaseAdapter {
   }
 
   /** The fixture counts prefixes from 0. */
-  storedView(name: string): string {
+  viewTensor(view: string): string {
     return name === 'full' ? 'x_hat' : `x_hat_prefix_${Number(name.slice('prefix-'.length)) - 1}`;
   }
 

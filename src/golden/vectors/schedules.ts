@@ -26,7 +26,6 @@ const row = z.object({
   warm_up_steps: steps,
   decay_start: steps,
   num_steps: steps,
-  lr: z.number().optional(),
   lr_init: z.number().optional(),
   lr_peak: z.number().optional(),
   final_value: z.number().optional(),
