@@ -1,5 +1,6 @@
 /** Every command, in the order of `--help`. Each file is light: it imports the work only when it runs. */
 import { archs } from './archs.ts';
+import { benchEncode } from './bench-encode.ts';
 import { benchStep } from './bench-step.ts';
 import type { Command } from './command.ts';
 import { demo } from './demo.ts';
@@ -17,5 +18,6 @@ export const commands: readonly Command[] = [
   evalCommand,
   archs,
   benchStep,
+  benchEncode,
   doctor,
 ];
