@@ -22,7 +22,7 @@ it('an unknown name is an error that lists the known ones', () => {
 describe.each(architectures.map((architecture) => [architecture.name, architecture] as const))(
   '%s',
   (_, architecture) => {
-    const config = { width: 24, k: 3 };
+    const config = architecture.sized?.({ width: 24, k: 3 }) ?? { width: 24, k: 3 };
     const batch = (step: number): Float32Array =>
       clustered(new Random(1, step), ROWS, D, 4, architecture.normalization === 'unit');
 
