@@ -1,5 +1,6 @@
 /** Every command, in the order of `--help`. Each file is light: it imports the work only when it runs. */
 import { archs } from './archs.ts';
+import { benchEncode } from './bench-encode.ts';
 import { benchStep } from './bench-step.ts';
 import { benchToyTreeCommand } from './bench-toy-tree.ts';
 import type { Command } from './command.ts';
@@ -19,5 +20,6 @@ export const commands: readonly Command[] = [
   archs,
   benchStep,
   benchToyTreeCommand,
+  benchEncode,
   doctor,
 ];

@@ -68,7 +68,7 @@ class MatryoshkaTopKCase implements CaseAdapter {
 
   /** The fixture counts prefixes from 0. */
   viewTensor(view: string): string {
-    return name === 'full' ? 'x_hat' : `x_hat_prefix_${Number(name.slice('prefix-'.length)) - 1}`;
+    return `x_hat_prefix_${Number(view.slice('prefix-'.length)) - 1}`;
   }
 
   async losses({ losses, total }: Pass): Promise<Named> {
