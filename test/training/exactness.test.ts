@@ -7,8 +7,19 @@ import { finalState, interrupted, makeShards, run, SMALL, sets, temporaryFolder,
 
 const shared = folderForAll();
 const SHARDS = join(shared.path, 'acts');
-const ARCHITECTURES = ['topk', 'h-sae'] as const;
-const OWN_SETTINGS = { topk: [], 'h-sae': ['h-sae.atoms=3', 'h-sae.subspace=2'] } as const;
+const ARCHITECTURES = ['topk', 'h-sae', 'matryoshka'] as const;
+const OWN_SETTINGS = {
+  topk: [],
+  'h-sae': ['h-sae.atoms=3', 'h-sae.subspace=2'],
+  // Draws in every step, and a threshold that starts within the run.
+  matryoshka: [
+    'matryoshka.groupFractions=[0.25,0.75]',
+    'matryoshka.prefixes=random',
+    'matryoshka.randomPrefixes=3',
+    'matryoshka.thresholdFrom=5',
+    'matryoshka.deadAfter=100',
+  ],
+} as const;
 
 beforeAll(() => void makeShards(SHARDS));
 afterAll(shared.remove);
@@ -59,7 +70,7 @@ describe.each([
   });
 
   it('several architectures on one stream', async () => {
-    const out = await train(acts, join(temporaryFolder(), 'both'), ...flags('h-sae', 'topk'));
+    const out = await train(acts, join(temporaryFolder(), 'all'), ...flags('h-sae', 'matryoshka', 'topk'));
     for (const arch of ARCHITECTURES) expect(finalState(join(out, arch))).toEqual(alone[arch]);
   });
 
@@ -68,7 +79,7 @@ describe.each([
     expect(finalState(out)).not.toEqual(alone.topk);
   });
 
-  it.each([[['topk']], [['h-sae']], [['topk', 'h-sae']]] as const)(
+  it.each([[['topk']], [['h-sae']], [['matryoshka']], [['topk', 'h-sae']]] as const)(
     '%s: interrupted after every step',
     async (names) => {
       const out = join(temporaryFolder(), 'run');
