@@ -5,3 +5,5 @@ export * from './experts';
 export * from './elementwise';
 export * from './optimizer';
 export * from './standardize';
+export * from './gates';
+export * from './penalty';

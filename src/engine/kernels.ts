@@ -52,7 +52,10 @@ export interface EncodingKernels {
    * with fewer than k positive z are filled with value 0 from latent 0 upwards. floor > 0. x [rows, d], W [width, d].
    */
   encodeTop(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number): void;
-  /** Like {@link encodeTop} with k' = min(k, size of the set), scoring only the latents of the set; `codes.perRow` must be open. */
+  /**
+   * Like {@link encodeTop} with k' = min(k, size of the set), scoring only the latents of the set; `codes.perRow` must be open.
+   * With k ≥ the size of the set the floor may be −∞: then every latent of the set is an entry of every row, with its score.
+   */
   encodeTopAmong(
     codes: Codes,
     x: Tensor,
@@ -222,5 +225,55 @@ export interface UpdateKernels {
   adam(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamStep, unitRows?: { epsilon: number }): void;
 }
 
+/** Gated codes: latents that a gate lets through, with magnitudes of their own. */
+export interface GateKernels {
+  /** out = e^a, element by element. */
+  exponential(out: Tensor, a: Tensor): void;
+  /** out_e = max(0, gain_i (gate_e − gateBias_i) + magnitudeBias_i) of entry e of latent i; the values of `gate` are the open gates' scores. */
+  gateMagnitudes(out: Tensor, gate: Codes, gain: Tensor, gateBias: Tensor, magnitudeBias: Tensor): void;
+  /**
+   * Gradients of {@link gateMagnitudes}, gain = e^r. With m = dMagnitude_e where magnitude_e > 0, else 0: gate (+)= gain_i m per entry,
+   * and per latent gateBias (+)= −gain_i Σ m, magnitudeBias (+)= Σ m, r (+)= gain_i Σ m (gate_e − gateBias_i).
+   */
+  gateGradients(
+    out: { gate: GradientTarget; r: GradientTarget; gateBias: GradientTarget; magnitudeBias: GradientTarget },
+    gate: Codes,
+    index: LatentIndex,
+    saved: { magnitude: Tensor; dMagnitude: Tensor },
+    gain: Tensor,
+    gateBias: Tensor,
+  ): void;
+}
+
+/** What a penalty makes of u = value · norm: u itself, or tanh(scale · u). */
+export interface PenaltyShape {
+  kind: 'l1' | 'tanh';
+  scale: number;
+}
+
+/** Penalties weighted by the norms of decoder rows. */
+export interface PenaltyKernels {
+  /** out_i = ‖W_i‖ [width]; rows are the last axis. */
+  rowNorms(out: Tensor, W: Tensor): void;
+  /** rowSums_r = Σ_e φ(u_e) (f64), u_e = value_e · norms_i, i the latent of e. */
+  normWeightedSums(rowSums: Tensor, codes: Codes, norms: Tensor, shape: PenaltyShape): void;
+  /** dValue_e (+)= seed · φ'(u_e) · norms_i; coefficient_e = seed · φ'(u_e) · value_e / norms_i, 0 where the norm is 0. */
+  normWeightedGradient(
+    out: { dValue: GradientTarget | undefined; coefficient: Tensor },
+    codes: Codes,
+    norms: Tensor,
+    shape: PenaltyShape,
+    seed: number,
+  ): void;
+}
+
 export interface Kernels
-  extends EncodingKernels, CodesKernels, ExpertsKernels, DenseKernels, StandardizeKernels, UpdateKernels {}
+  extends
+    EncodingKernels,
+    CodesKernels,
+    ExpertsKernels,
+    DenseKernels,
+    StandardizeKernels,
+    GateKernels,
+    UpdateKernels,
+    PenaltyKernels {}

@@ -14,11 +14,12 @@ import type { Adapter } from './adapter.ts';
 import { runCase } from './case-run.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
+import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
 import { Report } from './report.ts';
 import { topkAdapter } from './topk.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
-const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter];
+const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, reluL1Adapter, reluL1AprilAdapter, gatedAdapter];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

@@ -51,7 +51,7 @@ export interface LossTerm {
 export interface TrainingForward {
   /** Terms by name. */
   losses: Record<string, LossTerm>;
-  /** Further numbers that {@link TrainableSae.afterStep} wants to see. */
+  /** Further numbers, for {@link TrainableSae.afterStep} and the log. */
   observed: Record<string, Scalar>;
   /** Inference-like codes of the batch, for logging. */
   codes: Codes;
@@ -102,6 +102,8 @@ export interface TrainableSae extends Sae {
   explainDivergence?(losses: Readonly<Record<string, number>>): string | undefined;
   /** Share of latents that count as dead now. */
   deadFraction(): Promise<number>;
+  /** The same by part of the model, e.g. experts and atoms. */
+  deadParts?(): Promise<Record<string, number>>;
 }
 
 export interface BuildContext {

@@ -64,7 +64,7 @@ const schema = z.strictObject({
     .int()
     .positive()
     .default(10_000_000)
-    .describe('tokens without selection after which a top latent counts as dead'),
+    .describe('tokens without a positive value after which a latent counts as dead'),
 });
 
 type Config = z.output<typeof schema>;
@@ -81,8 +81,7 @@ class HSae implements TrainableSae {
   readonly forest: Forest;
   readonly parameters;
   readonly update: UpdatePlan;
-  /** oldest: largest number of rows since a top latent was selected. */
-  hostState: HostState = { oldest: 0 };
+  hostState: HostState = {};
   readonly #config: Config;
   readonly #context: BuildContext;
   readonly #encoder: Encoder;
@@ -129,7 +128,7 @@ class HSae implements TrainableSae {
       { name: 'expert_encoder', tensor: this.#experts.encoder, unitRows: false },
       { name: 'expert_decoder', tensor: this.#experts.decoder, unitRows: true },
     ];
-    this.#dead = new DeadLatents(device.persistent('f32', n), config.deadAfter);
+    this.#dead = new DeadLatents(device.persistent('f32', this.width), config.deadAfter, { above: 0 });
     this.#warmup = config.warmupSteps ?? defaultWarmup(steps);
     this.update = {
       stages: [
@@ -146,7 +145,7 @@ class HSae implements TrainableSae {
   }
 
   get state(): Record<string, Tensor> {
-    return { since_selected: this.#dead.counter };
+    return { since_fired: this.#dead.counter };
   }
 
   start(): void {}
@@ -171,20 +170,18 @@ class HSae implements TrainableSae {
     };
     if (ortho > 0)
       losses.ortho = { value: orthogonality(tape, this.#encoder.W, this.#D, orthoVariant), weight: ortho * warm };
-    this.#dead.observe(tape, top);
     const codes = this.#join(tape, top, winner, sub);
+    this.#dead.observe(tape, codes);
     return {
       losses,
-      observed: { oldest: this.#dead.oldest(tape) },
+      observed: {},
       codes,
       reconstruction,
       commit: () => this.#dead.commit(tape),
     };
   }
 
-  afterStep(_step: number, observed: Record<string, number>): void {
-    this.hostState = { oldest: observed.oldest };
-  }
+  afterStep(): void {}
 
   encode(tape: Tape, x: Tensor): Codes {
     const top = encodeTop(tape, x, this.#encoder, this.#config.k);
@@ -211,6 +208,15 @@ class HSae implements TrainableSae {
 
   deadFraction(): Promise<number> {
     return this.#dead.fraction(this.#context);
+  }
+
+  async deadParts(): Promise<Record<string, number>> {
+    const { width: n } = this.#config;
+    const context = this.#context;
+    return {
+      experts: await this.#dead.fraction(context, { from: 0, to: n }),
+      atoms: await this.#dead.fraction(context, { from: n, to: this.width }),
+    };
   }
 
   #join(tape: Tape, top: Codes, winner: Tensor, sub: Tensor): Codes {

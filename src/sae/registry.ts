@@ -2,10 +2,13 @@
 import { unknownName } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Architecture } from './architecture.ts';
+import { gated } from './gated.ts';
 import { hSae } from './h-sae.ts';
+import { reluL1April } from './relu-l1-april.ts';
+import { reluL1 } from './relu-l1.ts';
 import { topk } from './topk.ts';
 
-export const architectures: readonly Architecture[] = [topk, hSae];
+export const architectures: readonly Architecture[] = [topk, hSae, reluL1, reluL1April, gated];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {

@@ -127,7 +127,7 @@ async function log(
   rows: Float32Array,
   tokensPerSecond: number,
 ): Promise<void> {
-  const { forward, losses, total, gradientNorm, learningRate } = result;
+  const { forward, losses, total, gradientNorm, learningRate, observed } = result;
   const { batch } = member.config.common;
   const reconstruction = await device.read(forward.reconstruction as Tensor & { dtype: 'f32' });
   const values = await device.read(forward.codes.value as Tensor & { dtype: 'f32' });
@@ -137,15 +137,22 @@ async function log(
     step: member.step,
     tokens: (member.step + 1) * batch,
     loss: total,
-    ...Object.fromEntries(Object.entries(losses).map(([name, value]) => [`loss_${name}`, value])),
+    ...prefixed('loss', losses),
     variance_explained: 1 - squaredDistance(rows, reconstruction) / spread.total,
     l0: values.reduce((count, value) => count + (value === 0 ? 0 : 1), 0) / batch,
     dead_fraction: await member.sae.deadFraction(),
+    ...prefixed('dead', (await member.sae.deadParts?.()) ?? {}),
+    ...prefixed('observed', observed),
+    ...prefixed('state', member.sae.hostState),
     gradient_norm: gradientNorm,
     learning_rate: learningRate,
     skipped_steps: member.skippedSteps,
     tokens_per_s: Math.round(tokensPerSecond),
   });
+}
+
+function prefixed(prefix: string, numbers: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [`${prefix}_${name}`, value]));
 }
 
 function report(

@@ -102,6 +102,25 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.expertsBackward(out, codes, lab.indexed(codes), saved, lab.experts, lab.experts, SHAPE, 0.1);
     return [dY, dE, dD];
   },
+  exponential: (kernels, lab) => {
+    kernels.exponential(lab.perLatent, lab.perLatent);
+    return [lab.perLatent];
+  },
+  gateMagnitudes: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.bench.device.scratchLike(codes, 'f32');
+    kernels.gateMagnitudes(out, codes, lab.perLatent, lab.perLatent, lab.perLatent);
+    return [out];
+  },
+  gateGradients: (kernels, lab) => {
+    const codes = lab.encoded();
+    const gate = { tensor: lab.dots(codes), accumulate: true };
+    const [r, gateBias, magnitudeBias] = [1, 2, 3].map(() => ({ tensor: lab.out(WIDTH), accumulate: false }));
+    const saved = { magnitude: codes.value, dMagnitude: lab.dots(codes) };
+    const out = { gate, r, gateBias, magnitudeBias };
+    kernels.gateGradients(out, codes, lab.indexed(codes), saved, lab.perLatent, lab.perLatent);
+    return Object.values(out).map(({ tensor }) => tensor);
+  },
   joinExperts: (kernels, lab) => {
     const codes = lab.topped();
     const { winner, sub } = lab.expertsForward(codes);
@@ -230,6 +249,23 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     };
     kernels.adam(lab.W, gradient, m, v, step, { epsilon: 1e-8 });
     return [lab.W, m, v];
+  },
+  rowNorms: (kernels, lab) => {
+    const out = lab.out(WIDTH);
+    kernels.rowNorms(out, lab.W);
+    return [out];
+  },
+  normWeightedSums: (kernels, lab) => {
+    const out = lab.sums(ROWS);
+    kernels.normWeightedSums(out, lab.encoded(), lab.perLatent, { kind: 'tanh', scale: 0.3 });
+    return [out];
+  },
+  normWeightedGradient: (kernels, lab) => {
+    const codes = lab.encoded();
+    const [dValue, coefficient] = [lab.dots(codes), lab.bench.device.scratchLike(codes, 'f32')];
+    const out = { dValue: { tensor: dValue, accumulate: true }, coefficient };
+    kernels.normWeightedGradient(out, codes, lab.perLatent, { kind: 'tanh', scale: 0.3 }, 0.7);
+    return [dValue, coefficient];
   },
 };
 

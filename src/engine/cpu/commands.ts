@@ -49,6 +49,12 @@ export const KERNELS = {
   normalizeRows: 'p ii f',
   normalizeRowsGradient: 'pi pp ii f',
   adam: 'pppp ii ffffffffff i f',
+  exponential: 'pp i',
+  gateMagnitudes: 'ppppppp i',
+  gateGradients: 'pi pi pi pi ppppppp i',
+  rowNorms: 'pp ii',
+  normWeightedSums: 'ppppp ii f',
+  normWeightedGradient: 'pi ppppp ii ff',
 } as const;
 
 export type KernelName = keyof typeof KERNELS;

@@ -5,6 +5,8 @@ import { codesKernels } from './kernels/codes.ts';
 import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
 import { expertsKernels } from './kernels/experts.ts';
+import { gateKernels } from './kernels/gates.ts';
+import { penaltyKernels } from './kernels/penalty.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { updateKernels } from './kernels/update.ts';
 
@@ -17,6 +19,8 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...expertsKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
+    ...gateKernels(device),
     ...updateKernels(device),
+    ...penaltyKernels(device),
   };
 }

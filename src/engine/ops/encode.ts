@@ -43,6 +43,11 @@ export function encodeTopAmong(tape: Tape, x: Tensor, encoder: Encoder, k: numbe
   return codes;
 }
 
+/** Every latent of a set in every row, with its score as it is: the encoder's floor does not count. */
+export function encodeAllAmong(tape: Tape, x: Tensor, encoder: Encoder, among: LatentSet): Codes {
+  return encodeTopAmong(tape, x, { ...encoder, floor: -Infinity }, encoder.W.shape[0], among);
+}
+
 /** Every score ≥ floor. */
 export function encodeAtLeast(tape: Tape, x: Tensor, encoder: Encoder): Codes {
   const { device } = tape;

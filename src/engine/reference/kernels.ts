@@ -3,6 +3,8 @@ import type { Kernels } from '../kernels.ts';
 import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
+import { gateKernels } from './gates.ts';
+import { penaltyKernels } from './penalty.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
@@ -23,6 +25,8 @@ export function referenceKernels(device: Recorder): Kernels {
     ...expertKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
+    ...gateKernels(device),
     ...updateKernels(device),
+    ...penaltyKernels(device),
   };
 }

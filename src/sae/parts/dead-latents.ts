@@ -3,7 +3,7 @@
  * at hand (dictionary_learning, Tree SAE); asked before, it does not (SAELens). Changes are made on a copy that becomes the state
  * only if the step is taken.
  */
-import type { Codes, LatentSet, Tensor } from '../../engine/device.ts';
+import type { Codes, Device, LatentSet, Tensor } from '../../engine/device.ts';
 import type { Scalar, Tape } from '../../engine/tape.ts';
 
 /** What counts as firing, and what is counted. */
@@ -56,8 +56,10 @@ export class DeadLatents {
     tape.device.kernels.scale(this.counter, false, this.#updated!, 1);
   }
 
-  async fraction(tape: { device: Tape['device'] }): Promise<number> {
-    const counters = await tape.device.read(this.counter as Tensor & { dtype: 'f32' });
+  /** Share of latents (of a range) that are dead. */
+  async fraction({ device }: { device: Device }, range?: { from: number; to: number }): Promise<number> {
+    const { from, to } = range ?? { from: 0, to: this.counter.shape[0] };
+    const counters = await device.read(this.counter as Tensor & { dtype: 'f32' }, from, to - from);
     let dead = 0;
     for (const rows of counters) if (rows >= this.threshold) dead++;
     return dead / counters.length;
