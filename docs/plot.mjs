@@ -30,7 +30,7 @@ export function plot(curves, highlighted, labels) {
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" font-family="system-ui, sans-serif" font-size="12" fill="${INK}">`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
-    ...ticks(x.low, x.high, 2, (value) => String(Number((2 ** value).toPrecision(2)))).flatMap(({ value, text }) => [
+    ...ticks(x.low, x.high, 4, (value) => String(Number((2 ** value).toPrecision(3)))).flatMap(({ value, text }) => [
       `<line x1="${x.place(value)}" y1="${bottom}" x2="${x.place(value)}" y2="${bottom + 4}" stroke="${INK}"/>`,
       `<text x="${x.place(value)}" y="${bottom + 17}" text-anchor="middle">${text}</text>`,
     ]),

@@ -8,7 +8,21 @@ import { reluL1April } from './relu-l1-april.ts';
 import { reluL1 } from './relu-l1.ts';
 import { topk } from './topk.ts';
 
-export const architectures: readonly Architecture[] = [topk, hSae, reluL1, reluL1April, gated];
+const known: Architecture[] = [topk, hSae, reluL1, reluL1April, gated];
+
+/** All of them, in the order in which they are shown. */
+export const architectures: readonly Architecture[] = known;
+
+/**
+ * Adds an architecture that is not part of the library, for this process.
+ * @throws ConfigError if its name is taken
+ */
+export function registerArchitecture(architecture: Architecture): void {
+  if (known.some(({ name }) => name === architecture.name)) {
+    throw new ConfigError(`there is an architecture ${architecture.name} already`, { hint: 'choose another name' });
+  }
+  known.push(architecture);
+}
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {
