@@ -20,6 +20,20 @@ export function linearWarmupDecay(
   };
 }
 
+/** SAELens: factor 1/W at step 0, rising linearly to 1 at step W − 1; `warmup` W = 0 is none. */
+export function warmupFromFirst(warmup: number): (step: number) => number {
+  return (step) => (step + 1 >= warmup ? 1 : 1 / warmup + ((1 - 1 / warmup) * step) / (warmup - 1));
+}
+
+/** From peak / W at step 0 to the peak at step W − 1, W = a tenth of the run, then cosine to 0 at `total` (HSAE forest, own off-by-one). */
+export function warmTenthCosine(peak: number, total: number): (step: number) => number {
+  const warmup = Math.floor(total / 10);
+  return (step) => {
+    if (step < warmup) return (peak * (step + 1)) / warmup;
+    return peak * 0.5 * (1 + Math.cos((Math.PI * Math.min(step - warmup, total - warmup)) / (total - warmup)));
+  };
+}
+
 /** H-SAE (optax): linear from `initial` to `peak` over `warmup` steps, then cosine to 10 % of the peak at `total`. */
 export function warmupCosine(
   initial: number,

@@ -151,6 +151,8 @@ export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
   readonly schema: Schema;
   /** What is wrong with values that are valid one by one, such as k > width. */
   check?(config: z.output<Schema>): string | undefined;
+  /** Configuration of about this width and L0, where the keys of the schema are not `width` and `k`. For benchmarks. */
+  sized?(size: { width: number; k: number }): Partial<z.input<Schema>>;
   /** Size and price of a model on activations of dimension d. */
   cost(config: z.output<Schema>, d: number): Cost;
   build(config: z.output<Schema>, context: BuildContext): TrainableSae;

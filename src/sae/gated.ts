@@ -8,7 +8,7 @@
  *
  * sums over d, means over the batch. The 0/1 gate has no gradient: b_gate learns from the last two terms only; the detached
  * decoder's bias still gets gradient through the encoder's input. Step: project the decoder's gradient, Adam(0, 0.999),
- * renormalise; no clipping. Ours: W_enc starts as W_dec (the source draws it), warm-ups shrink with short runs.
+ * renormalise; no clipping. Ours: W_enc starts in the directions of W_dec, with x̂ ≈ x (the source draws it), warm-ups shrink with short runs.
  */
 import { z } from 'zod';
 import type { Codes, Tensor } from '../engine/device.ts';
@@ -30,6 +30,7 @@ import { flatCost, NOMINAL_L0 } from './parts/cost.ts';
 import { DeadLatents } from './parts/dead-latents.ts';
 import { unitRows } from './parts/initial.ts';
 import { CONSTRAINED_ADAM, l1Keys, l1Schedules } from './parts/l1-family.ts';
+import { balancedNorms } from './parts/relu-sae.ts';
 
 const schema = z.strictObject(l1Keys(5e-5));
 
@@ -64,8 +65,12 @@ class Gated implements TrainableSae {
     const [r, gateBias, magnitudeBias] = [1, 2, 3].map(() => device.persistent('f32', width));
     const b_dec = device.persistent('f32', d);
     const directions = unitRows(width, d, seed, 'W_dec');
+    const { encoder } = balancedNorms(width, d);
     device.write(W_dec, directions);
-    device.write(W_enc, directions);
+    device.write(
+      W_enc,
+      directions.map((value) => encoder * value),
+    );
     this.#encoder = { W: W_enc, bias: gateBias, center: b_dec, floor: RELU };
     this.#gate = { r, gateBias, magnitudeBias };
     this.#W_dec = W_dec;
@@ -155,6 +160,7 @@ export const gated = defineArchitecture({
   views: ['full'],
   normalization: 'scalar',
   schema,
+  sized: ({ width }) => ({ width }),
   cost({ width }, d) {
     const flat = flatCost(width, NOMINAL_L0, d);
     return { ...flat, parameters: flat.parameters + 2 * width };

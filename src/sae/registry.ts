@@ -2,11 +2,18 @@
 import { unknownName } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Architecture } from './architecture.ts';
+import { batchtopk } from './batchtopk.ts';
+import { dynamicSparsity } from './dynamic-sparsity.ts';
 import { gated } from './gated.ts';
 import { hSae } from './h-sae.ts';
-import { reluL1April } from './relu-l1-april.ts';
+import { hsaeForest } from './hsae-forest.ts';
+import { jumprelu } from './jumprelu.ts';
+import { matryoshka } from './matryoshka.ts';
+import { matryoshkaTopK } from './matryoshka-topk.ts';
 import { reluL1 } from './relu-l1.ts';
+import { reluL1April } from './relu-l1-april.ts';
 import { topk } from './topk.ts';
+import { treeSae } from './tree-sae.ts';
 
 const known: Architecture[] = [topk, hSae, reluL1, reluL1April, gated];
 
@@ -23,6 +30,22 @@ export function registerArchitecture(architecture: Architecture): void {
   }
   known.push(architecture);
 }
+// The flat ones, the hierarchical ones, then the other two seeds; one line each.
+// prettier-ignore
+export const architectures: readonly Architecture[] = [
+  reluL1,
+  reluL1April,
+  topk,
+  batchtopk,
+  jumprelu,
+  gated,
+  matryoshka,
+  matryoshkaTopK,
+  hSae,
+  hsaeForest,
+  treeSae,
+  dynamicSparsity,
+];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {

@@ -31,7 +31,10 @@ class ReluL1April extends ReluSae {
 
   constructor(config: Config, context: BuildContext) {
     const { width, deadAfter } = config;
-    super({ width, centered: true, unitDecoder: false, initialNorm: 0.1, deadAfter }, context);
+    super(
+      { width, centered: true, unitDecoder: false, initialNorms: { encoder: 0.1, decoder: 0.1 }, deadAfter },
+      context,
+    );
     const { learningRate, penalty } = l1Schedules(config, context.steps);
     this.#penalty = penalty;
     this.update = {
@@ -78,6 +81,7 @@ export const reluL1April = defineArchitecture({
   views: ['full'],
   normalization: 'scalar',
   schema,
+  sized: ({ width }) => ({ width }),
   cost: ({ width }, d) => flatCost(width, NOMINAL_L0, d),
   build: (config, context) => new ReluL1April(config, context),
 });

@@ -14,7 +14,7 @@ export const KERNELS = {
   prefixSum: 'p i',
   placeEntries: 'pppppp ii',
   latentGradient: 'pi ppppp ii ii',
-  decodeGradients: 'pi pi pppppp ii ii',
+  decodeGradients: 'pi pi ppppppp ii ii',
   dotsByLatent: 'pppppp iii',
   latentSum: 'pi ppp i',
   absoluteRowSums: 'ppp i',
@@ -27,6 +27,13 @@ export const KERNELS = {
   expertsForward: 'pppppppppp iii ff',
   expertsBackward: 'ppp i ppppppppp iii fff',
   joinExperts: 'pppppp iiii',
+  countChildren: 'pppppp i f',
+  scoreChildren: 'ppppppppppppp ii f',
+  joinTop: 'ppppppppppp iiii pi ff',
+  keepAtLeast: 'ppppp f',
+  appendCodes: 'ppppppp ii',
+  baseGradients: 'pi pi pppppppp ii',
+  composedEntries: 'ppppppp ii',
   subtractRow: 'ppp ii',
   scale: 'pi p i f',
   clear: 'p i',
@@ -36,6 +43,7 @@ export const KERNELS = {
   innerProduct: 'ppp i',
   maximum: 'pp i',
   divide: 'ppp',
+  clampedRatio: 'ppp ddd',
   rootOfSum: 'pppp dddd',
   scaleBy: 'pi p i p d',
   columnSum: 'pi pp ii f',
@@ -45,16 +53,35 @@ export const KERNELS = {
   restoreRows: 'pppp ii',
   rowMoments: 'ppp ii',
   varianceOfMoments: 'ppp ii f',
+  batchLeast: 'pppp ii',
+  countBatchTop: 'pppp i',
+  placeBatchTop: 'ppppppp i',
+  leastPositive: 'pp i',
+  setSize: 'pp',
   projectRows: 'ppp ii fi',
   normalizeRows: 'p ii f',
   normalizeRowsGradient: 'pi pp ii f',
   adam: 'pppp ii ffffffffff i f',
-  exponential: 'pp i',
   gateMagnitudes: 'ppppppp i',
   gateGradients: 'pi pi pi pi ppppppp i',
   rowNorms: 'pp ii',
   normWeightedSums: 'ppppp ii f',
   normWeightedGradient: 'pi ppppp ii ff',
+  liftBias: 'ppp i f',
+  jump: 'pppppppp i',
+  windowSum: 'pi ppppp i ff',
+  windowCount: 'pi ppppp iiii ff',
+  countActive: 'pppp iii',
+  squaredExcess: 'ppp d',
+  thresholdGap: 'ppppp i',
+  spreadLatents: 'pppp i',
+  exponential: 'pp i',
+  rectify: 'pp i',
+  multiply: 'pi pp i',
+  scaleWhere: 'pi pp i f',
+  ghostError: 'pppp ii',
+  familyResiduals: 'ppppppppp iiiiii pi',
+  familyGradient: 'ppppppp iiiii f pi',
 } as const;
 
 export type KernelName = keyof typeof KERNELS;
@@ -63,12 +90,14 @@ export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
 
 /** Commands that a worker carries out itself, with its private memory and the dense product (dense-worker.ts). */
 export const DENSE = {
-  /** x, W, bias, indexOut, valueOut, rows, width, d, k, list, listed, cursor, floor */
-  encodeTop: { number: 100, signature: 'pppppiiiipppf' },
-  /** x, W, bias, rowCounts, rows, width, d, cursor, floor: counts the entries, which stay with the worker … */
-  scanAtLeast: { number: 101, signature: 'ppppiiipf' },
+  /** x, W, bias, indexOut, valueOut, rows, width, d, k, list, listed, cursor, floor, biasStride (0 = one row for all, else width) */
+  encodeTop: { number: 100, signature: 'pppppiiiipppfi' },
+  /** x, W, bias, rowCounts, rows, width, d, cursor, floor, biasStride: counts the entries, which stay with the worker … */
+  scanAtLeast: { number: 101, signature: 'ppppiiipfi' },
   /** indexOut, valueOut, rowPtr: … until their places are known. */
   placeAtLeast: { number: 102, signature: 'ppp' },
+  /** x, W, bias, bins, rows, width, d, cursor, floor: adds the number of scores ≥ floor in every bin (see {@link BINS}) */
+  scoreHistogram: { number: 105, signature: 'ppppiiipf' },
   /** x, W, bias, rows, width, d, cursor: scores that nobody keeps, the floor under every encoder (for benchmarks) */
   score: { number: 104, signature: 'pppiiip' },
   /** out, a, b, m, n, depth, kind, cursor */
@@ -76,6 +105,9 @@ export const DENSE = {
 } as const;
 
 export const PRODUCT_KINDS = ['nt', 'nn', 'tn'] as const;
+
+/** Bins of positive scores: a bin holds those with the same upper half of their bits, so that bins ascend with the scores. */
+export const BINS = { count: 1 << 15, shift: 16 } as const;
 
 /**
  * Rows and latents that a worker scores at a time: a tile of scores stays in a core's cache, and is large enough for the product to

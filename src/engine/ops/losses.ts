@@ -32,11 +32,7 @@ export function normalizedError(tape: Tape, estimate: Tensor, target: Tensor): S
   const [rows, d] = target.shape;
   const difference = device.scratch('f32', rows, d);
   const numerator = meanSquaredNorm(tape, difference, estimate, target);
-  const mean = device.scratch('f32', d);
-  kernels.columnSum(mean, false, target, null, 1 / rows);
-  const centered = device.scratch('f32', rows, d);
-  kernels.subtractRow(centered, target, mean);
-  const denominator = meanSquaredNorm(tape, centered, centered, null);
+  const denominator = totalVariance(tape, target);
   const ratio = tape.scalar();
   kernels.divide(ratio, numerator, denominator);
   if (tape.tracks(estimate)) {
@@ -75,18 +71,79 @@ export function relativeError(tape: Tape, a: Tensor, x: Tensor): Scalar {
   return ratio;
 }
 
-/** (1/B) Σ |value| over all entries. Gradient: sign(value)/B. */
-export function absoluteSum(tape: Tape, codes: Codes): Scalar {
+/**
+ * mean((e − ê)²) / mean((e − mean_d e)²), e = x − x̂, means over all elements, mean_d over each row's own d ≥ 2 elements: the
+ * auxiliary loss of dead latents in Tree SAE (methods 5.2). ê = estimate, x̂ = reconstruction, x [B, d]; x is data, e is not
+ * detached. An e without any spread counts as 0. With D the denominator and R the ratio:
+ *   ∂ê = 2 (ê − e) / (B d D),   ∂x̂ = 2 (ê − e) / (B d D) + 2 R (e − mean_d e) / (B d D)
+ */
+export function residualRatio(tape: Tape, estimate: Tensor, reconstruction: Tensor, x: Tensor): Scalar {
+  const { device } = tape;
+  const { kernels } = device;
+  const [rows, d] = x.shape;
+  const matrix = (): Tensor => device.scratch('f32', rows, d);
+  const [residual, difference, centered, standard] = [matrix(), matrix(), matrix(), matrix()];
+  meanSquaredNorm(tape, residual, x, reconstruction);
+  const numerator = meanSquaredNorm(tape, difference, estimate, residual);
+  // e − mean_d e = standard · (std + ε), whatever ε > 0.
+  const [mean, std] = [device.scratch('f32', rows), device.scratch('f32', rows)];
+  kernels.standardizeRows({ out: standard, mean, std }, residual, CENTERING_EPSILON);
+  kernels.scaleRows(centered, false, std, standard, 1);
+  kernels.scale(centered, true, standard, CENTERING_EPSILON);
+  const denominator = meanSquaredNorm(tape, centered, centered, null);
+  const ratio = tape.scalar();
+  kernels.divide(ratio, numerator, denominator);
+  if (tape.tracks(estimate, reconstruction)) {
+    tape.record([ratio], () => {
+      const seed = tape.seed(ratio);
+      if (seed === 0) return;
+      const scale = (2 * seed) / rows;
+      const dEstimate = tape.slotFor(estimate);
+      if (dEstimate) kernels.scaleBy(dEstimate.tensor, dEstimate.accumulate, difference, scale, denominator);
+      const dReconstruction = tape.slotFor(reconstruction);
+      if (!dReconstruction) return;
+      kernels.scaleBy(dReconstruction.tensor, dReconstruction.accumulate, difference, scale, denominator);
+      const inverse = tape.scalar();
+      kernels.divide(inverse, denominator, ratio);
+      kernels.scaleBy(dReconstruction.tensor, true, centered, scale, inverse);
+    });
+  }
+  return ratio;
+}
+
+const CENTERING_EPSILON = 1e-5;
+
+/** (1/B) Σ_b ‖x_b − mean of x over the batch‖², x [B, d] data: the variance of all d coordinates together. */
+export function totalVariance(tape: Tape, x: Tensor): Scalar {
+  const { device } = tape;
+  const [rows, d] = x.shape;
+  const mean = device.scratch('f32', d);
+  device.kernels.columnSum(mean, false, x, null, 1 / rows);
+  const centered = device.scratch('f32', rows, d);
+  device.kernels.subtractRow(centered, x, mean);
+  return meanSquaredNorm(tape, centered, centered, null);
+}
+
+/** (1/B) Σ |value| over all entries, over a divisor that is constant under differentiation. Gradient: sign(value)/B/divisor. */
+export function absoluteSum(tape: Tape, codes: Codes, divisor?: Scalar): Scalar {
   const { device } = tape;
   const rowSums = device.scratch('f64', codes.rows);
   const loss = tape.scalar();
   device.kernels.absoluteRowSums(rowSums, codes);
   device.kernels.sum(loss, rowSums, 1 / codes.rows);
+  if (divisor) device.kernels.divide(loss, loss, divisor);
   if (tape.tracks(codes.value)) {
     tape.record([loss], () => {
       const seed = tape.seed(loss);
       const slot = seed === 0 ? undefined : tape.slotForValues(codes);
-      if (slot) device.kernels.absoluteGradient(slot.tensor, slot.accumulate, codes, seed / codes.rows);
+      if (!slot) return;
+      if (!divisor) {
+        device.kernels.absoluteGradient(slot.tensor, slot.accumulate, codes, seed / codes.rows);
+        return;
+      }
+      const signs = device.scratchLike(codes, 'f32');
+      device.kernels.absoluteGradient(signs, false, codes, 1);
+      device.kernels.scaleBy(slot.tensor, slot.accumulate, signs, seed / codes.rows, divisor);
     });
   }
   return loss;

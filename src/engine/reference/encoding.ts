@@ -4,7 +4,7 @@ import type { EncodingKernels } from '../kernels.ts';
 import type { Recorder } from './kernels.ts';
 import { f32, ReferenceCodes, u32 } from './tensors.ts';
 
-interface Entry {
+export interface Entry {
   latent: number;
   value: number;
   /** Where it was taken from (topOfCodes). */
@@ -71,7 +71,7 @@ export function encodingKernels({ record, resolve }: Recorder): EncodingKernels 
 }
 
 /** For every row of x the latents among `latents` with z = W x (+ bias) ≥ floor. */
-function scoresOf(
+export function scoresOf(
   rows: number,
   latents: readonly number[],
   x: Tensor,
@@ -82,10 +82,11 @@ function scoresOf(
   const [inputs, weights] = [f32(x), f32(W)];
   const d = x.shape[1];
   const biases = bias && f32(bias);
+  const stride = bias?.shape.length === 2 ? bias.shape[1] : 0;
   return Array.from({ length: rows }, (_, r) => {
     const entries: Entry[] = [];
     for (const latent of latents) {
-      let z = biases ? biases[latent] : 0;
+      let z = biases ? biases[r * stride + latent] : 0;
       for (let i = 0; i < d; i++) z += weights[latent * d + i] * inputs[r * d + i];
       const value = Math.fround(z);
       if (value >= Math.fround(floor)) entries.push({ latent, value });
@@ -95,14 +96,14 @@ function scoresOf(
 }
 
 /** The k largest entries (ties: lowest latent), filled up with value 0 from the first latents on, in ascending order. */
-function top(entries: readonly Entry[], latents: readonly number[], k: number): Entry[] {
+export function top(entries: readonly Entry[], latents: readonly number[], k: number): Entry[] {
   const chosen = entries.toSorted((a, b) => b.value - a.value || a.latent - b.latent).slice(0, k);
   const taken = new Set(chosen.map((entry) => entry.latent));
   const fills = latents.filter((latent) => !taken.has(latent)).slice(0, k - chosen.length);
   return [...chosen, ...fills.map((latent) => ({ latent, value: 0 }))].toSorted((a, b) => a.latent - b.latent);
 }
 
-function store(codes: ReferenceCodes, rows: readonly (readonly Entry[])[]): void {
+export function store(codes: ReferenceCodes, rows: readonly (readonly Entry[])[]): void {
   const rowPtr = u32(codes.rowPtr);
   rowPtr[0] = 0;
   rows.forEach((row, r) => (rowPtr[r + 1] = rowPtr[r] + row.length));

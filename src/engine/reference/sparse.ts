@@ -75,8 +75,18 @@ export function sparseKernels({ record }: Recorder): CodesKernels {
       });
     },
 
-    decodeGradients(dValues, dW, codes, latents, values, W, dOut, block = 1, range = all(codes)) {
-      const mask = block === 1 ? values : null;
+    decodeGradients(
+      dValues,
+      dW,
+      codes,
+      latents,
+      values,
+      W,
+      dOut,
+      block = 1,
+      range = all(codes),
+      mask = block === 1 ? values : null,
+    ) {
       this.gatheredDots(dValues.tensor, dValues.accumulate, codes, mask, W, dOut, block, range);
       this.latentGradient(dW.tensor, dW.accumulate, codes, latents, values, dOut, block, range);
     },

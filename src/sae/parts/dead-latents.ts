@@ -38,11 +38,23 @@ export class DeadLatents {
     this.#updated = updated;
   }
 
+  /** The counters after the observed batch. */
+  get updated(): Tensor {
+    return this.#updated!;
+  }
+
   /** The latents that are dead by the counters after the observed batch, or by those before it. */
   list(tape: Tape, when: 'after' | 'before' = 'after'): LatentSet {
     const set = { list: tape.device.scratch('u32', this.counter.shape[0]), count: tape.device.scratch('u32', 1) };
     tape.device.kernels.listAtLeast(set, when === 'after' ? this.#updated! : this.counter, this.threshold);
     return set;
+  }
+
+  /** How many latents are dead after the observed batch. */
+  count(tape: Tape): Scalar {
+    const count = tape.scalar();
+    tape.device.kernels.setSize(count, this.list(tape));
+    return count;
   }
 
   /** The largest counter after the observed batch, for the host to know whether any latent can be dead next time. */

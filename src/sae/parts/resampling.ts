@@ -25,13 +25,18 @@ export interface FlatWeights {
 /** Norm of a new encoder row (or of what multiplies x), relative to the mean of the others. */
 const ENCODER_SHARE = 0.2;
 
-/** ‖x_r − x̂_r‖ of every row, by the weights as they stand now. */
+/** ‖x_r − x̂_r‖ of every row, by the weights as they stand now; 0 for inputs of 0, which no latent can start at. */
 export async function reconstructionErrors(device: Device, sae: Sae, x: Tensor): Promise<Float64Array> {
   const tape = new Tape(device);
   const estimate = decode(tape, sae.encode(tape, x), sae.dictionary(tape), sae.outputBias);
   const squares = device.scratch('f64', x.shape[0]);
   device.kernels.squaredDifference(device.scratch('f32', ...x.shape), squares, x, estimate);
-  return (await device.read(squares as Tensor & { dtype: 'f64' })).map(Math.sqrt);
+  const sizes = device.scratch('f64', x.shape[0]);
+  device.kernels.squaredDifference(device.scratch('f32', ...x.shape), sizes, x, null);
+  const norms = await device.read(sizes as Tensor & { dtype: 'f64' });
+  return (await device.read(squares as Tensor & { dtype: 'f64' })).map((square, r) =>
+    norms[r] === 0 ? 0 : Math.sqrt(square),
+  );
 }
 
 /**

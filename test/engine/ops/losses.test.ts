@@ -1,7 +1,13 @@
 import { expect, it } from 'vitest';
 import { decode } from '../../../src/engine/ops/decode.ts';
 import { encodeTop, RELU } from '../../../src/engine/ops/encode.ts';
-import { absoluteSum, normalizedError, squaredError } from '../../../src/engine/ops/losses.ts';
+import {
+  absoluteSum,
+  normalizedError,
+  relativeError,
+  residualRatio,
+  squaredError,
+} from '../../../src/engine/ops/losses.ts';
 import { Tape } from '../../../src/engine/tape.ts';
 import { onEveryDevice } from '../devices.ts';
 import { checkGradients, forShapes, leaf, type Leaf } from './gradients.ts';
@@ -12,6 +18,26 @@ function variance({ values, shape: [rows, d] }: Leaf): number {
   const mean = new Float64Array(d);
   values.forEach((value, i) => (mean[i % d] += value / rows));
   return values.reduce((sum, value, i) => sum + (value - mean[i % d]) ** 2, 0) / rows;
+}
+
+const squares = (values: Float64Array): number => values.reduce((sum, value) => sum + value * value, 0);
+
+/** mean((a − x)²) / (Var x + 1e-8) */
+function relative(a: Float64Array, { values: x }: Leaf): number {
+  const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
+  const variance = squares(x.map((value) => value - mean)) / (x.length - 1);
+  return squares(a.map((value, i) => value - x[i])) / x.length / (variance + 1e-8);
+}
+
+/** Σ (e − ê)² / Σ (e − mean of e over its row)², e = x − x̂ */
+function ratioOfResidual(estimate: Float64Array, reconstruction: Float64Array, x: Float64Array, d: number): number {
+  const residual = x.map((value, i) => value - reconstruction[i]);
+  const means = new Float64Array(x.length / d);
+  residual.forEach((value, i) => (means[Math.floor(i / d)] += value / d));
+  return (
+    squares(residual.map((value, i) => value - estimate[i])) /
+    squares(residual.map((value, i) => value - means[Math.floor(i / d)]))
+  );
 }
 
 onEveryDevice((bench) => {
@@ -77,6 +103,74 @@ onEveryDevice((bench) => {
     tape.backward([{ value, weight: 1 }]);
     expect(await bench.read(value, 'f64')).toEqual(Float64Array.of(0));
     expect([...(await bench.read(gradient, 'f32'))].map(Math.abs)).toEqual([0, 0, 0]);
+  });
+
+  it('relativeError: relative to the variance of all elements around one mean', () =>
+    forShapes(async ({ rows, d }, random) => {
+      if (rows * d === 1) return;
+      bench.begin();
+      const [x, other] = [leaf(random, rows, d), leaf(random, rows, d)];
+      const [input, second] = [bench.put('f32', x.values, rows, d), bench.put('f32', other.values, rows, d)];
+      await checkGradients(
+        bench,
+        random,
+        { a: leaf(random, rows, d) },
+        (tape, t) => ({
+          losses: [
+            { value: relativeError(tape, t.a, input), weight: 0.5 },
+            { value: relativeError(tape, t.a, second), weight: -0.25 },
+            { value: relativeError(tape, t.a, second), weight: 0 },
+          ],
+        }),
+        (l) => 0.5 * relative(l.a.values, x) - 0.25 * relative(l.a.values, other),
+      );
+    }));
+
+  it('residualRatio: gradients of estimate and reconstruction, through numerator and denominator', () =>
+    forShapes(async ({ rows, width, d, k }, random) => {
+      if (d === 1) return;
+      bench.begin();
+      const [x, W, D, bias] = [leaf(random, rows, d), leaf(random, width, d), leaf(random, width, d), leaf(random, d)];
+      const input = bench.put('f32', x.values, rows, d);
+      await checkGradients(
+        bench,
+        random,
+        { W, D, bias, estimate: leaf(random, rows, d), reconstruction: leaf(random, rows, d) },
+        (tape, t) => {
+          const codes = encodeTop(tape, input, { W: t.W, bias: null, center: null, floor: RELU }, k);
+          const out = decode(tape, codes, t.D, t.bias);
+          return {
+            losses: [
+              { value: residualRatio(tape, t.estimate, out, input), weight: 0.5 },
+              { value: residualRatio(tape, out, t.reconstruction, input), weight: -0.25 },
+              { value: residualRatio(tape, t.estimate, t.reconstruction, input), weight: 0 },
+            ],
+            selections: [codes],
+          };
+        },
+        (l, [selection]) => {
+          const out = naive.decode(naive.encode(x, l.W, null, null, selection), l.D, l.bias);
+          const flat = Float64Array.from(out.flatMap((row) => [...row]));
+          const [estimate, reconstruction] = [l.estimate.values, l.reconstruction.values];
+          return (
+            0.5 * ratioOfResidual(estimate, flat, x.values, d) -
+            0.25 * ratioOfResidual(flat, reconstruction, x.values, d)
+          );
+        },
+      );
+    }));
+
+  it('residualRatio of a residual without spread is 0 and has no gradient', async () => {
+    bench.begin();
+    const [estimate, reconstruction] = [bench.matrix([[1, 2, 3]]), bench.matrix([[3, 4, 5]])];
+    const gradients = [bench.out('f32', 1, 3), bench.out('f32', 1, 3)];
+    const tape = new Tape(bench.device);
+    tape.watch(estimate, gradients[0]);
+    tape.watch(reconstruction, gradients[1]);
+    const value = residualRatio(tape, estimate, reconstruction, bench.matrix([[4, 5, 6]]));
+    tape.backward([{ value, weight: 1 }]);
+    expect(await bench.read(value, 'f64')).toEqual(Float64Array.of(0));
+    for (const gradient of gradients) expect([...(await bench.read(gradient, 'f32'))].map(Math.abs)).toEqual([0, 0, 0]);
   });
 
   it('absoluteSum, weight 0: no gradient flows, watched tensors get zeros', () =>

@@ -1,15 +1,11 @@
-/** Gated codes. */
-import type { GateKernels, GradientTarget } from '../kernels.ts';
+/** Magnitudes of gated codes. */
+import type { GatedMagnitudeKernels, GradientTarget } from '../kernels.ts';
 import type { Recorder } from './kernels.ts';
 import { eachLatent } from './sparse.ts';
 import { f32, u32 } from './tensors.ts';
 
-export function gateKernels({ record }: Recorder): GateKernels {
+export function gatedMagnitudeKernels({ record }: Recorder): GatedMagnitudeKernels {
   return {
-    exponential(out, a) {
-      record(() => f32(a).forEach((v, i) => (f32(out)[i] = Math.exp(v))));
-    },
-
     gateMagnitudes(out, gate, gain, gateBias, magnitudeBias) {
       record(() => {
         const [scores, gains, shifts, biases] = [gate.value, gain, gateBias, magnitudeBias].map(f32);

@@ -1,14 +1,10 @@
-/** Gated codes. */
-import { sizeOf } from '../../device.ts';
-import type { GateKernels } from '../../kernels.ts';
+/** Magnitudes of gated codes. */
+import type { GatedMagnitudeKernels } from '../../kernels.ts';
 import type { CpuDevice } from '../device.ts';
 import { on } from './arguments.ts';
 
-export function gateKernels(device: CpuDevice): GateKernels {
+export function gatedMagnitudeKernels(device: CpuDevice): GatedMagnitudeKernels {
   return {
-    exponential(out, a) {
-      device.emit('exponential', on(out), on(a), sizeOf(a.shape));
-    },
     gateMagnitudes(out, gate, gain, gateBias, magnitudeBias) {
       const entries = [on(gate.rowPtr), on(gate.index), on(gate.value)];
       device.emit('gateMagnitudes', on(out), ...entries, on(gain), on(gateBias), on(magnitudeBias), gate.rows);

@@ -1,32 +1,6 @@
 /** Gated codes: magnitudes of the entries that a gate let through. See sparse.ts for the calling convention. */
 import { argI, argP, share } from './vector';
 
-/** (out, a, n): out = e^a */
-export function exponential(args: usize, thread: i32, threads: i32): void {
-  const out = argP(args, 0),
-    a = argP(args, 1),
-    n = argI(args, 2);
-  const end = share(n, thread + 1, threads);
-  for (let i = share(n, thread, threads); i < end; i++) {
-    const o = <usize>i << 2;
-    store<f32>(out + o, <f32>exp(<f64>load<f32>(a + o)));
-  }
-}
-
-/**
- * e^x for float32 results: e^x = 2^k e^r with |r| ≤ ln 2 / 2 and 12 terms of the series. Without a table, which `Math.exp` would
- * keep at the start of memory, where commands are.
- */
-function exp(exponent: f64): f64 {
-  // Beyond this a float32 is infinite, or 0; NaN stays.
-  const x = max<f64>(min<f64>(exponent, 200), -200);
-  const k = nearest(x * 1.4426950408889634);
-  const r = x - k * 0.6931471805599453;
-  let sum: f64 = 1;
-  for (let n = 12; n > 0; n--) sum = 1 + (sum * r) / <f64>n;
-  return sum * reinterpret<f64>((<i64>k + 1023) << 52);
-}
-
 /** (out, rowPtr, index, gate, gain, gateBias, magnitudeBias, rows): out_e = max(0, gain_i (gate_e − gateBias_i) + magnitudeBias_i) */
 export function gateMagnitudes(args: usize, thread: i32, threads: i32): void {
   const out = argP(args, 0),
