@@ -15,7 +15,22 @@ import { reluL1April } from './relu-l1-april.ts';
 import { topk } from './topk.ts';
 import { treeSae } from './tree-sae.ts';
 
-const known: Architecture[] = [topk, hSae, reluL1, reluL1April, gated];
+// The flat ones, the hierarchical ones, then the other two seeds; one line each.
+// prettier-ignore
+const known: Architecture[] = [
+  reluL1,
+  reluL1April,
+  topk,
+  batchtopk,
+  jumprelu,
+  gated,
+  matryoshka,
+  matryoshkaTopK,
+  hSae,
+  hsaeForest,
+  treeSae,
+  dynamicSparsity,
+];
 
 /** All of them, in the order in which they are shown. */
 export const architectures: readonly Architecture[] = known;
@@ -30,22 +45,6 @@ export function registerArchitecture(architecture: Architecture): void {
   }
   known.push(architecture);
 }
-// The flat ones, the hierarchical ones, then the other two seeds; one line each.
-// prettier-ignore
-export const architectures: readonly Architecture[] = [
-  reluL1,
-  reluL1April,
-  topk,
-  batchtopk,
-  jumprelu,
-  gated,
-  matryoshka,
-  matryoshkaTopK,
-  hSae,
-  hsaeForest,
-  treeSae,
-  dynamicSparsity,
-];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {

@@ -27,9 +27,6 @@ const tiny: Readonly<Record<string, Tiny>> = {
   gated: { config: { width: 16, l1: 0.1, lr: 0.01 }, explosive: { lr: 1000 } },
   batchtopk: { config: { width: 12, k: 2 }, explosive: { lr: 7000 }, shared: 'dictionary' },
   'h-sae': { config: { width: 12, k: 2, atoms: 3, subspace: 2 }, explosive: { lr: 500 } },
-  'relu-l1': { config: { width: 12, l1: 0.01, deadAfter: 64, resampleEvery: 8 }, explosive: { lr: 1000 } },
-  'relu-l1-april': { config: { width: 12, l1: 0.01 }, explosive: { lr: 1000 } },
-  gated: { config: { width: 12, l1: 0.01, lr: 1e-3 }, explosive: { lr: 1000 } },
 };
 
 /** @throws Error that says where to add one */
