@@ -12,6 +12,7 @@ import type { Device } from '../engine/device.ts';
 import { ReferenceDevice } from '../engine/reference/device.ts';
 import type { Adapter } from './adapter.ts';
 import { runCase } from './case-run.ts';
+import { compositionalAdapter } from './compositional.ts';
 import { dynamicSparsityAdapter } from './dynamic-sparsity.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
@@ -39,6 +40,7 @@ const adapters: readonly Adapter[] = [
   treeSaeAdapter,
   matryoshkaTopKAdapter,
   hsaeForestAdapter,
+  compositionalAdapter,
 ];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {

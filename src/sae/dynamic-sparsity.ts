@@ -174,7 +174,7 @@ class DynamicSparsity extends ReluSae {
 
 export const dynamicSparsity = defineArchitecture({
   name: 'dynamic-sparsity',
-  paper: 'HierarchicalSAE: Dynamic Feature Learning (no released code)',
+  paper: 'HierarchicalSAE: Dynamic Feature Learning, without code',
   summary: 'flat; an L1 penalty that fades and adapts to the error, merging and resampling of latents',
   about: {
     idea:

@@ -3,6 +3,7 @@ import { unknownName } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Architecture } from './architecture.ts';
 import { batchtopk } from './batchtopk.ts';
+import { compositional } from './compositional.ts';
 import { dynamicSparsity } from './dynamic-sparsity.ts';
 import { gated } from './gated.ts';
 import { hSae } from './h-sae.ts';
@@ -30,6 +31,7 @@ const known: Architecture[] = [
   hsaeForest,
   treeSae,
   dynamicSparsity,
+  compositional,
 ];
 
 /** All of them, in the order in which they are shown. */
