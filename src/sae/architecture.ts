@@ -126,12 +126,24 @@ export interface Cost {
   decodeFlops: number;
 }
 
+/** What no code knows. */
+export interface About {
+  /** The idea in about three sentences. */
+  readonly idea: string;
+  /** The equations that are implemented, with their numbers in the paper. */
+  readonly equations: string;
+  /** When to use it, and when not. */
+  readonly use: string;
+}
+
 export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   /** Where it comes from: title and arXiv id. */
   readonly paper: string;
   /** One line for `archs` and the docs. */
   readonly summary: string;
+  /** For docs/architectures.md, in Markdown. */
+  readonly about: About;
   readonly hierarchical: boolean;
   readonly views: readonly string[];
   readonly normalization: InputNormalization;

@@ -403,6 +403,19 @@ export const hsaeForest = defineArchitecture({
   name: 'hsae-forest',
   paper: 'Luo et al. 2026, From Atoms to Trees: … Hierarchical Sparse Autoencoders, arXiv 2602.11881',
   summary: 'levels of independent dictionaries; links between neighbouring levels are learned',
+  about: {
+    idea:
+      'Several JumpReLU SAEs of growing width, level by level, each of which reconstructs alone. Links between neighbouring ' +
+      'levels are learned by alternating: parents are assigned by similarity, then a loss makes every parent equal to the sum ' +
+      'of its children, which are swapped for it at random.',
+    equations:
+      'L = Σ_ℓ [‖S̃AE_ℓ − x‖² + λ_ℓ L0_ℓ] + ρ L_PC, L_PC = Σ ‖f_i − Σ_{j ∈ C(i)} f_j‖²; random feature perturbation; ' +
+      'hierarchy update every assignEvery steps (section 3 of the paper).',
+    use:
+      'Deep forests over features of different grain, where each level should be usable alone. L0 adds up over levels while ' +
+      '`full` is the deepest alone, so at equal total L0 it reconstructs less; links are soft: a child may fire without its ' +
+      'parent.',
+  },
   hierarchical: true,
   views: viewsOf(levelsOf(WIDTHS)).map(({ name }) => name),
   normalization: 'scalar',

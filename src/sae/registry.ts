@@ -18,7 +18,7 @@ import { treeSae } from './tree-sae.ts';
 
 // The flat ones, the hierarchical ones, then the other two seeds; one line each.
 // prettier-ignore
-export const architectures: readonly Architecture[] = [
+const known: Architecture[] = [
   reluL1,
   reluL1April,
   topk,
@@ -33,6 +33,20 @@ export const architectures: readonly Architecture[] = [
   dynamicSparsity,
   compositional,
 ];
+
+/** All of them, in the order in which they are shown. */
+export const architectures: readonly Architecture[] = known;
+
+/**
+ * Adds an architecture that is not part of the library, for this process.
+ * @throws ConfigError if its name is taken
+ */
+export function registerArchitecture(architecture: Architecture): void {
+  if (known.some(({ name }) => name === architecture.name)) {
+    throw new ConfigError(`there is an architecture ${architecture.name} already`, { hint: 'choose another name' });
+  }
+  known.push(architecture);
+}
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {
