@@ -69,9 +69,7 @@ export class StepBench {
 
   static async create({ arch, d, width, k, batch, threads, product = 'auto' }: BenchShape): Promise<StepBench> {
     const architecture = architectureNamed(arch);
-    // Where a penalty decides how many latents are active there is no k.
-    const wanted = 'k' in architecture.schema.shape ? { width, k } : { width };
-    const config = parseConfig(architecture.schema, wanted, 'bench step');
+    const config = parseConfig(architecture.schema, architecture.sized?.({ width, k }) ?? { width, k }, 'bench step');
     const problem = architecture.check?.(config);
     if (problem) throw new ConfigError(problem, { where: 'bench step' });
     const device = await CpuDevice.create(threads === undefined ? { product } : { threads, product });

@@ -7,6 +7,7 @@ import { decode } from '../engine/ops/decode.ts';
 import { Tape } from '../engine/tape.ts';
 import type { Architecture, TrainableSae } from '../sae/architecture.ts';
 import { batchtopk } from '../sae/batchtopk.ts';
+import { matryoshka } from '../sae/matryoshka.ts';
 import { topk } from '../sae/topk.ts';
 import type { Adapter, CaseAdapter, Named, ParameterLink, Pass, Step, Variant } from './adapter.ts';
 import type { SaeFixture } from './fixture.ts';
@@ -150,9 +151,71 @@ class TopKCase extends TopKFamilyCase {
   }
 }
 
+const groupsSchema = z.object({
+  group_fractions: z.array(z.number().positive()).min(1),
+  group_weights: z.array(z.number()).min(1),
+});
+
+class MatryoshkaCase extends TopKFamilyCase {
+  readonly #groups: z.output<typeof groupsSchema>;
+
+  constructor(fixture: SaeFixture) {
+    super(fixture, matryoshka, [
+      { stored: 'W_enc', ours: 'W_enc', transposed: true },
+      { stored: 'b_enc', ours: 'b_enc', transposed: false },
+      { stored: 'W_dec', ours: 'W_dec', transposed: false },
+      { stored: 'b_dec', ours: 'b_dec', transposed: false },
+    ]);
+    this.#groups = fixture.parse(groupsSchema, 'hyper');
+  }
+
+  override build(device: Device, variant: Variant): TrainableSae {
+    const { group_fractions: groupFractions, group_weights: groupWeights } = this.#groups;
+    return super.build(device, variant, { groupFractions, groupWeights });
+  }
+
+  /** The fixture counts prefixes from 0. */
+  viewTensor(view: string): string {
+    return `x_hat_prefix_${Number(view.slice('prefix-'.length)) - 1}`;
+  }
+
+  override async losses(pass: Pass): Promise<Named> {
+    const weighted = this.#losses(pass).map((loss, g) => loss * this.#groups.group_weights[g]);
+    return {
+      ...(await super.losses(pass)),
+      l2_loss: weighted.reduce((sum, loss) => sum + loss, 0) / weighted.length,
+      min_l2_loss: Math.min(...weighted),
+      max_l2_loss: Math.max(...weighted),
+      group_l2: 'a list: compared below',
+    };
+  }
+
+  override async compare(pass: Pass, report: Report): Promise<void> {
+    await super.compare(pass, report);
+    const { fixture } = this;
+    const losses = this.#losses(pass);
+    const stored = z.array(z.number()).parse(fixture.description.losses.group_l2);
+    report.compare('losses.group_l2', losses, stored, fixture.tolerance('losses'));
+    const full = await pass.device.read(pass.forward.reconstruction as Tensor & { dtype: 'f32' });
+    const last = `x_hat_prefix_${losses.length - 1}`;
+    report.compare(last, full, fixture.numbers(last), fixture.tolerance('forward'));
+  }
+
+  /** Of all groups, unweighted. */
+  #losses({ sae, losses }: Pass): number[] {
+    const [full, ...strict] = sae.views.map(({ name }) => losses[name === 'full' ? 'l2' : name]);
+    return [...strict, full];
+  }
+}
+
 export const topkAdapter: Adapter = { architecture: topk.name, open: (fixture) => new TopKCase(fixture, topk) };
 
 export const batchtopkAdapter: Adapter = {
   architecture: batchtopk.name,
   open: (fixture) => new TopKFamilyCase(fixture, batchtopk),
+};
+
+export const matryoshkaAdapter: Adapter = {
+  architecture: matryoshka.name,
+  open: (fixture) => new MatryoshkaCase(fixture),
 };

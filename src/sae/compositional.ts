@@ -340,6 +340,18 @@ export const compositional = defineArchitecture({
   paper:
     'Anonymous, Compositional Hierarchies: Sparse Autoencoders for Multi-Level Language Model Interpretability, under review',
   summary: 'three tiers, each composing the codes of the one below; every prefix reconstructs',
+  about: {
+    idea:
+      'Three tiers, in which every tier is encoded from the input and from the codes of the tier below: later latents can be ' +
+      'combinations of earlier ones. Every prefix of tiers reconstructs on its own, and tiers enter training one after the ' +
+      'other. A stable redesign; the published form, which never trained, is a variant.',
+    equations:
+      "h_i = TopK_{k_i}(ReLU(W_i (x − b) + V_i h_{i−1} + b_i)), x̂_{≤i} = b + Σ_{t≤i} W'_t h_t, L = Σ_i ‖x − x̂_{≤i}‖² + α " +
+      "Σ_i aux_i; ours, after the paper's three-tier equations.",
+    use:
+      'To study composition of features: V says which latents a latent is made of. No published result to compare with; a ' +
+      'latent may have several parts, so there is no forest.',
+  },
   hierarchical: false,
   views: ['full', 'tier-1', 'tier-2'],
   normalization: 'scalar',

@@ -8,7 +8,7 @@
  *
  * sums over d, means over the batch. The 0/1 gate has no gradient: b_gate learns from the last two terms only; the detached
  * decoder's bias still gets gradient through the encoder's input. Step: project the decoder's gradient, Adam(0, 0.999),
- * renormalise; no clipping. Ours: W_enc starts as W_dec (the source draws it), warm-ups shrink with short runs.
+ * renormalise; no clipping. Ours: W_enc starts in the directions of W_dec, with x̂ ≈ x (the source draws it), warm-ups shrink with short runs.
  */
 import { z } from 'zod';
 import type { Codes, Tensor } from '../engine/device.ts';
@@ -30,6 +30,7 @@ import { flatCost, NOMINAL_L0 } from './parts/cost.ts';
 import { DeadLatents } from './parts/dead-latents.ts';
 import { unitRows } from './parts/initial.ts';
 import { CONSTRAINED_ADAM, l1Keys, l1Schedules } from './parts/l1-family.ts';
+import { balancedNorms } from './parts/relu-sae.ts';
 
 const schema = z.strictObject(l1Keys(5e-5));
 
@@ -64,8 +65,12 @@ class Gated implements TrainableSae {
     const [r, gateBias, magnitudeBias] = [1, 2, 3].map(() => device.persistent('f32', width));
     const b_dec = device.persistent('f32', d);
     const directions = unitRows(width, d, seed, 'W_dec');
+    const { encoder } = balancedNorms(width, d);
     device.write(W_dec, directions);
-    device.write(W_enc, directions);
+    device.write(
+      W_enc,
+      directions.map((value) => encoder * value),
+    );
     this.#encoder = { W: W_enc, bias: gateBias, center: b_dec, floor: RELU };
     this.#gate = { r, gateBias, magnitudeBias };
     this.#W_dec = W_dec;
@@ -139,10 +144,23 @@ export const gated = defineArchitecture({
   name: 'gated',
   paper: 'Rajamanoharan et al. 2024, Improving Dictionary Learning with Gated Sparse Autoencoders, arXiv 2404.16014',
   summary: 'flat; a gate decides which latents are active, under an L1 penalty that does not shrink their magnitudes',
+  about: {
+    idea:
+      'Separates whether a latent is active from how strongly: a gate is penalised for being open, the magnitude is not. Gate and magnitude share ' +
+      'the encoder up to a scale and a bias per latent. As the gate is a step, it learns from a second reconstruction by its own positive part, ' +
+      'through a frozen decoder.',
+    equations:
+      'Section 3.2: f = 1[π > 0] ⊙ ReLU(W_mag (x − b_dec) + b_mag) with tied weights W_mag = e^r ⊙ W_gate; ' +
+      'L = ‖x − x̂‖² + λ‖ReLU(π)‖₁ + ‖x − x̂_frozen(ReLU(π))‖².',
+    use:
+      'Where the number of active latents should differ from token to token without the shrinkage of L1. L0 has to be found by trying λ; the ' +
+      'auxiliary reconstruction costs a second decoder pass per step.',
+  },
   hierarchical: false,
   views: ['full'],
   normalization: 'scalar',
   schema,
+  sized: ({ width }) => ({ width }),
   cost({ width }, d) {
     const flat = flatCost(width, NOMINAL_L0, d);
     return { ...flat, parameters: flat.parameters + 2 * width };

@@ -7,8 +7,10 @@
  *
  * sums over d, means over the batch. Step: project the decoder's gradient, Adam, renormalise; no clipping. On request every
  * `resampleEvery` steps latents that were silent for half as long start anew (parts/resampling.ts), after which the
- * learning rate warms up again. Ours: W_enc starts as W_dec (the source draws it), warm-ups shrink with short runs, and
- * resampling may be combined with the decay of the rate.
+ * learning rate warms up again.
+ *
+ * Ours: W_enc starts in the directions of W_dec, with x̂ ≈ x (the source draws it); warm-ups shrink with short runs; resampling
+ * may be combined with the decay of the rate.
  *
  * At the start half of all latents are active, so the first steps cost several times those at the final L0.
  */
@@ -23,7 +25,7 @@ import type { Tape } from '../engine/tape.ts';
 import { defineArchitecture, type BuildContext, type Maintenance, type TrainingForward } from './architecture.ts';
 import { flatCost, NOMINAL_L0 } from './parts/cost.ts';
 import { CONSTRAINED_ADAM, l1Keys, l1Schedules } from './parts/l1-family.ts';
-import { ReluSae } from './parts/relu-sae.ts';
+import { balancedNorms, ReluSae } from './parts/relu-sae.ts';
 import { drawRows, gatherRows, reconstructionErrors, restartLatents } from './parts/resampling.ts';
 
 const schema = z.strictObject({
@@ -51,7 +53,10 @@ class ReluL1 extends ReluSae {
 
   constructor(config: Config, context: BuildContext) {
     const { width, deadAfter, resampleEvery } = config;
-    super({ width, centered: true, unitDecoder: true, initialNorm: 1, deadAfter }, context);
+    super(
+      { width, centered: true, unitDecoder: true, initialNorms: balancedNorms(width, context.d), deadAfter },
+      context,
+    );
     this.#config = config;
     const { learningRate, penalty } = l1Schedules(config, context.steps);
     this.#penalty = penalty;
@@ -103,10 +108,22 @@ export const reluL1 = defineArchitecture({
   name: 'relu-l1',
   paper: 'Bricken et al. 2023, Towards Monosemanticity; Cunningham et al. 2023, arXiv 2309.08600',
   summary: 'flat; rectified latents under an L1 penalty, decoder rows of unit norm',
+  about: {
+    idea:
+      'The first SAEs: rectified codes and a penalty on their sum. Decoder rows have unit norm, so that the penalty cannot be evaded by ' +
+      'small codes and large rows. On request latents that stay silent start anew at inputs that are reconstructed badly.',
+    equations:
+      'f = ReLU(W_enc (x − b_dec) + b_enc), x̂ = W_decᵀ f + b_dec; L = ‖x − x̂‖² + λ‖f‖₁ (Cunningham et al., ' +
+      'section 2).',
+    use:
+      'To reproduce early work, or as the simplest reference. L0 follows from λ only after training, and the penalty shrinks every code: ' +
+      'at equal L0 it reconstructs worse than topk.',
+  },
   hierarchical: false,
   views: ['full'],
   normalization: 'scalar',
   schema,
+  sized: ({ width }) => ({ width }),
   cost: ({ width }, d) => flatCost(width, NOMINAL_L0, d),
   build: (config, context) => new ReluL1(config, context),
 });

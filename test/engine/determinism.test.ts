@@ -195,6 +195,13 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.divide(a, a, b);
     return [a];
   },
+  clampedRatio: (kernels, lab) => {
+    const [a, b, out] = [lab.sums(1), lab.sums(1), lab.sums(1)];
+    kernels.innerProduct(a, lab.x, lab.x);
+    kernels.maximum(b, lab.x);
+    kernels.clampedRatio(out, a, b, 1e-6, 0, 1e6);
+    return [out];
+  },
   rootOfSum: (kernels, lab) => {
     const a = lab.bench.put('f64', [2]);
     kernels.rootOfSum(a, [{ term: a, weight: 3 }], 0.7);
@@ -249,41 +256,6 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.listAtLeast(set, lab.perLatent, 0.5);
     kernels.setSize(out, set);
     return [out];
-  },
-  joinCodes: (kernels, lab) => {
-    const parts = [lab.topped(), lab.encoded()];
-    const [fixed, open] = [
-      lab.bench.device.scratchCodes(ROWS, 2 * WIDTH, 2 * K),
-      lab.bench.device.scratchCodes(ROWS, 3 * WIDTH),
-    ];
-    kernels.joinCodes(fixed, [parts[0], parts[0]]);
-    kernels.joinCodes(open, parts);
-    return [...partsOf(fixed), ...partsOf(open)];
-  },
-  baseGradients: (kernels, lab) => {
-    const [below, above] = [lab.topped(), lab.encoded()];
-    const V = lab.out(WIDTH, WIDTH);
-    kernels.product(V, lab.W, lab.W, 'nt');
-    const dBelow = lab.bench.device.scratchLike(below, 'f32');
-    const dV = lab.out(WIDTH, WIDTH);
-    kernels.baseGradients(
-      { tensor: dBelow, accumulate: false },
-      { tensor: dV, accumulate: false },
-      below,
-      lab.indexed(below),
-      V,
-      above,
-      lab.dots(above),
-    );
-    return [dBelow, dV];
-  },
-  composedEntries: (kernels, lab) => {
-    const codes = lab.topped();
-    const base = lab.out(ROWS, WIDTH);
-    kernels.product(base, lab.x, lab.W, 'nt');
-    const out = { composed: lab.sums(ROWS), active: lab.sums(ROWS) };
-    kernels.composedEntries(out, codes, base, lab.perLatent);
-    return Object.values(out);
   },
   projectRows: (kernels, lab) => {
     const gradient = lab.out(WIDTH, D);

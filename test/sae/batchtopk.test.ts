@@ -63,7 +63,9 @@ onDevices((device) => {
       expect(taken).toBe(true);
       expect((await rowsOf(device(), forward.codes)).flat()).toEqual([]);
     });
-    expect([...(await floats(device(), sae.state.since_selected))]).toEqual(new Array(WIDTH).fill(2 * ROWS));
+    expect([...(await floats(device(), sae.state.since_selected))]).toEqual(
+      Array.from({ length: WIDTH }, () => 2 * ROWS),
+    );
     expect(sae.hostState.threshold).toBe(0);
     expect(await sae.deadFraction()).toBe(1);
   });

@@ -25,6 +25,7 @@ const tiny: Readonly<Record<string, Tiny>> = {
   'relu-l1': { config: { width: 16, l1: 0.1, resampleEvery: 8 }, explosive: { lr: 1000 } },
   'relu-l1-april': { config: { width: 16, l1: 0.1 }, explosive: { lr: 1000 } },
   gated: { config: { width: 16, l1: 0.1, lr: 0.01 }, explosive: { lr: 1000 } },
+  'dynamic-sparsity': { config: { width: 12, lambda0: 0.01, window: 8 }, explosive: { lr: 1000 } },
   batchtopk: { config: { width: 12, k: 2 }, explosive: { lr: 7000 }, shared: 'dictionary' },
   compositional: { config: { width: 18, k: 3, lr: 0.01 }, explosive: { lr: 500 } },
   'h-sae': { config: { width: 12, k: 2, atoms: 3, subspace: 2 }, explosive: { lr: 500 } },

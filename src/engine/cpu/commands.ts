@@ -43,6 +43,7 @@ export const KERNELS = {
   innerProduct: 'ppp i',
   maximum: 'pp i',
   divide: 'ppp',
+  clampedRatio: 'ppp ddd',
   rootOfSum: 'pppp dddd',
   scaleBy: 'pi p i p d',
   columnSum: 'pi pp ii f',
@@ -79,6 +80,8 @@ export const KERNELS = {
   multiply: 'pi pp i',
   scaleWhere: 'pi pp i f',
   ghostError: 'pppp ii',
+  familyResiduals: 'ppppppppp iiiiii pi',
+  familyGradient: 'ppppppp iiiii f pi',
 } as const;
 
 export type KernelName = keyof typeof KERNELS;

@@ -28,10 +28,18 @@ export function decode(
   codes: Codes,
   W: Tensor,
   base: Tensor | null,
-  { values = codes.value, block = 1, range, frozen = false, mask = block === 1 ? values : null }: DecodeOptions = {},
+  {
+    values = codes.value,
+    block = 1,
+    range: given,
+    frozen = false,
+    mask = block === 1 ? values : null,
+  }: DecodeOptions = {},
 ): Tensor {
   const { device } = tape;
   const { kernels } = device;
+  // A range of all latents is none: the bits must not depend on how it was said.
+  const range = given && (given.from > 0 || given.to < codes.width) ? given : undefined;
   const out = device.scratch('f32', codes.rows, W.shape[W.shape.length - 1]);
   kernels.decode(out, codes, values, W, base, block, range);
   if (frozen ? tape.tracks(values) : tape.tracks(values, W, base)) {

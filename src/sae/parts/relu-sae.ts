@@ -13,10 +13,19 @@ export interface ReluShape {
   centered: boolean;
   /** Whether decoder rows are kept at norm 1. */
   unitDecoder: boolean;
-  /** Norm of the initial rows of both weights, which start equal. */
-  initialNorm: number;
+  /** Norms of the initial rows of W_enc and W_dec, which start in the same directions. */
+  initialNorms: { encoder: number; decoder: number };
   /** Rows without a positive value after which a latent is dead. */
   deadAfter: number;
+}
+
+/**
+ * Norms for which x̂ ≈ x at the start, with unit decoder rows: on each side of x lie half of F random directions w, and
+ * Σ_{w·x > 0} w (w·x) ≈ (F / 2d) x. Encoder rows of norm 1 would overshoot by that factor, and hundreds of steps would go
+ * into undoing it.
+ */
+export function balancedNorms(width: number, d: number): { encoder: number; decoder: number } {
+  return { encoder: Math.min(1, (2 * d) / width), decoder: 1 };
 }
 
 export abstract class ReluSae implements TrainableSae {
@@ -34,7 +43,7 @@ export abstract class ReluSae implements TrainableSae {
   protected readonly W_dec: Tensor;
   protected readonly dead: DeadLatents;
 
-  constructor({ width, centered, unitDecoder, initialNorm, deadAfter }: ReluShape, context: BuildContext) {
+  constructor({ width, centered, unitDecoder, initialNorms, deadAfter }: ReluShape, context: BuildContext) {
     const { device, d, seed } = context;
     this.context = context;
     this.d = d;
@@ -44,9 +53,10 @@ export abstract class ReluSae implements TrainableSae {
     const W_dec = device.persistent('f32', width, d);
     const b_enc = device.persistent('f32', width);
     const b_dec = device.persistent('f32', d);
-    const rows = unitRows(width, d, seed, 'W_dec').map((value) => initialNorm * value);
-    device.write(W_dec, rows);
-    device.write(W_enc, rows);
+    const rows = unitRows(width, d, seed, 'W_dec');
+    const scaled = (norm: number): Float32Array => rows.map((value) => norm * value);
+    device.write(W_dec, scaled(initialNorms.decoder));
+    device.write(W_enc, scaled(initialNorms.encoder));
     this.encoder = { W: W_enc, bias: b_enc, center: centered ? b_dec : null, floor: RELU };
     this.W_dec = W_dec;
     this.outputBias = b_dec;
