@@ -32,7 +32,6 @@ const adapters: readonly Adapter[] = [
   batchtopkAdapter,
   reluL1Adapter,
   reluL1AprilAdapter,
-  ...jumpreluAdapters,
   gatedAdapter,
   hSaeAdapter,
   ...jumpreluAdapters,

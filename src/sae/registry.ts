@@ -4,10 +4,6 @@ import { ConfigError } from '../core/errors.ts';
 import type { Architecture } from './architecture.ts';
 import { batchtopk } from './batchtopk.ts';
 import { compositional } from './compositional.ts';
-import { gated } from './gated.ts';
-import { hSae } from './h-sae.ts';
-import { jumprelu } from './jumprelu.ts';
-import { reluL1April } from './relu-l1-april.ts';
 import { dynamicSparsity } from './dynamic-sparsity.ts';
 import { gated } from './gated.ts';
 import { hSae } from './h-sae.ts';
@@ -20,7 +16,6 @@ import { reluL1April } from './relu-l1-april.ts';
 import { topk } from './topk.ts';
 import { treeSae } from './tree-sae.ts';
 
-// One line each: flat, then hierarchical, then the remaining papers' systems.
 // The flat ones, the hierarchical ones, then the other two seeds; one line each.
 // prettier-ignore
 const known: Architecture[] = [
@@ -33,8 +28,6 @@ const known: Architecture[] = [
   matryoshka,
   matryoshkaTopK,
   hSae,
-  compositional,
-];
   hsaeForest,
   treeSae,
   dynamicSparsity,

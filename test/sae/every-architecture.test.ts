@@ -36,8 +36,7 @@ describe.each(architectures.map((architecture) => [architecture.name, architectu
     const parsed = architecture.schema.parse(config);
     const batch = (step: number): Float32Array =>
       clustered(new Random(1, step), ROWS, D, 4, architecture.normalization === 'unit');
-    const make = (device: Device): TrainableSae =>
-      build(device, architecture, config, { d: D, batch: ROWS, steps: STEPS });
+    const make = (device: Device): TrainableSae => build(device, architecture, config, { d: D, batch: ROWS });
 
     it('has defaults for everything, describes every key, and refuses unknown ones', () => {
       expect(architecture.schema.safeParse({}).success).toBe(true);

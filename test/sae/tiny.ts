@@ -27,7 +27,6 @@ const tiny: Readonly<Record<string, Tiny>> = {
   gated: { config: { width: 16, l1: 0.1, lr: 0.01 }, explosive: { lr: 1000 } },
   'dynamic-sparsity': { config: { width: 12, lambda0: 0.01, window: 8 }, explosive: { lr: 1000 } },
   batchtopk: { config: { width: 12, k: 2 }, explosive: { lr: 7000 }, shared: 'dictionary' },
-  compositional: { config: { width: 18, k: 3, lr: 0.01 }, explosive: { lr: 500 } },
   'h-sae': { config: { width: 12, k: 2, atoms: 3, subspace: 2 }, explosive: { lr: 500 } },
 };
 
