@@ -34,6 +34,8 @@ export const KERNELS = {
   appendCodes: 'ppppppp ii',
   baseGradients: 'pi pi pppppppp ii',
   composedEntries: 'ppppppp ii',
+  pursue: 'ppppppppp iiii f i',
+  pursuitGradients: 'ppppppppp iiii',
   subtractRow: 'ppp ii',
   scale: 'pi p i f',
   clear: 'p i',

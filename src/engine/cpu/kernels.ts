@@ -11,6 +11,7 @@ import { familyKernels } from './kernels/family.ts';
 import { jumpKernels } from './kernels/jump.ts';
 import { penaltyKernels } from './kernels/penalty.ts';
 import { gateKernels } from './kernels/gate.ts';
+import { pursuitKernels } from './kernels/pursuit.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { tiersKernels } from './kernels/tiers.ts';
 import { updateKernels } from './kernels/update.ts';
@@ -24,6 +25,7 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...codesKernels(device),
     ...expertsKernels(device),
     ...tiersKernels(device),
+    ...pursuitKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...gatedMagnitudeKernels(device),

@@ -9,6 +9,7 @@ import { familyKernels } from './family.ts';
 import { jumpKernels } from './jump.ts';
 import { penaltyKernels } from './penalty.ts';
 import { gateKernels } from './gate.ts';
+import { pursuitKernels } from './pursuit.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
@@ -30,6 +31,7 @@ export function referenceKernels(device: Recorder): Kernels {
     ...sparseKernels(device),
     ...expertKernels(device),
     ...tiersKernels(device),
+    ...pursuitKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...gatedMagnitudeKernels(device),
