@@ -13,7 +13,6 @@ const OWN_SETTINGS = {
   'h-sae': ['h-sae.atoms=3', 'h-sae.subspace=2'],
   // Draws in every step, and a threshold that starts within the run.
   matryoshka: [
-    'matryoshka.groupFractions=[0.25,0.75]',
     'matryoshka.prefixes=random',
     'matryoshka.randomPrefixes=3',
     'matryoshka.thresholdFrom=5',
