@@ -67,8 +67,8 @@ class MatryoshkaTopKCase implements CaseAdapter {
   }
 
   /** The fixture counts prefixes from 0. */
-  storedView(name: string): string {
-    return name === 'full' ? 'x_hat' : `x_hat_prefix_${Number(name.slice('prefix-'.length)) - 1}`;
+  viewTensor(view: string): string {
+    return `x_hat_prefix_${Number(view.slice('prefix-'.length)) - 1}`;
   }
 
   async losses({ losses, total }: Pass): Promise<Named> {

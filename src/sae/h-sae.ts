@@ -64,7 +64,7 @@ const schema = z.strictObject({
     .int()
     .positive()
     .default(10_000_000)
-    .describe('tokens without selection after which a top latent counts as dead'),
+    .describe('tokens without a positive value after which a latent counts as dead'),
 });
 
 type Config = z.output<typeof schema>;
@@ -81,8 +81,7 @@ class HSae implements TrainableSae {
   readonly forest: Forest;
   readonly parameters;
   readonly update: UpdatePlan;
-  /** oldest: largest number of rows since a top latent was selected. */
-  hostState: HostState = { oldest: 0 };
+  hostState: HostState = {};
   readonly #config: Config;
   readonly #context: BuildContext;
   readonly #encoder: Encoder;
@@ -129,7 +128,7 @@ class HSae implements TrainableSae {
       { name: 'expert_encoder', tensor: this.#experts.encoder, unitRows: false },
       { name: 'expert_decoder', tensor: this.#experts.decoder, unitRows: true },
     ];
-    this.#dead = new DeadLatents(device.persistent('f32', n), config.deadAfter);
+    this.#dead = new DeadLatents(device.persistent('f32', this.width), config.deadAfter, { above: 0 });
     this.#warmup = config.warmupSteps ?? defaultWarmup(steps);
     this.update = {
       stages: [
@@ -146,7 +145,7 @@ class HSae implements TrainableSae {
   }
 
   get state(): Record<string, Tensor> {
-    return { since_selected: this.#dead.counter };
+    return { since_fired: this.#dead.counter };
   }
 
   start(): void {}
@@ -171,20 +170,18 @@ class HSae implements TrainableSae {
     };
     if (ortho > 0)
       losses.ortho = { value: orthogonality(tape, this.#encoder.W, this.#D, orthoVariant), weight: ortho * warm };
-    this.#dead.observe(tape, top);
     const codes = this.#join(tape, top, winner, sub);
+    this.#dead.observe(tape, codes);
     return {
       losses,
-      observed: { oldest: this.#dead.oldest(tape) },
+      observed: {},
       codes,
       reconstruction,
       commit: () => this.#dead.commit(tape),
     };
   }
 
-  afterStep(_step: number, observed: Record<string, number>): void {
-    this.hostState = { oldest: observed.oldest };
-  }
+  afterStep(): void {}
 
   encode(tape: Tape, x: Tensor): Codes {
     const top = encodeTop(tape, x, this.#encoder, this.#config.k);
@@ -213,6 +210,15 @@ class HSae implements TrainableSae {
     return this.#dead.fraction(this.#context);
   }
 
+  async deadParts(): Promise<Record<string, number>> {
+    const { width: n } = this.#config;
+    const context = this.#context;
+    return {
+      experts: await this.#dead.fraction(context, { from: 0, to: n }),
+      atoms: await this.#dead.fraction(context, { from: n, to: this.width }),
+    };
+  }
+
   #join(tape: Tape, top: Codes, winner: Tensor, sub: Tensor): Codes {
     const codes = tape.device.scratchCodes(top.rows, this.width, 2 * top.perRow!);
     tape.device.kernels.joinExperts(codes, top, winner, sub, this.#config.atoms);
@@ -225,6 +231,18 @@ export const hSae = defineArchitecture({
   paper:
     'Muchane et al. 2025, Incorporating Hierarchical Semantics in Sparse Autoencoder Architectures, arXiv 2506.01197',
   summary: 'two levels; every top latent owns a small SAE with one active atom',
+  about: {
+    idea:
+      'Every top latent is a concept with an expert of its own: a small SAE in a learned subspace of dimension s, of whose atoms one ' +
+      'is active while the top latent is. The parent reconstructs what its children share, the atom what sets this case apart. Only the ' +
+      'experts of the k active top latents are computed, so a large dictionary costs little at inference.',
+    equations:
+      '(2.1) top latents ≥ θ, k largest; (3.1) x̂ = x̂_top + Σ W_up SAE1(W_down x); (3.2) L = L_recon + λ1 L_ortho + λ2 L1; ' +
+      '(3.3) L_recon = ‖x − x̂‖² + β‖x − x̂_top‖²; (3.4) orthogonality of encoder and decoder directions.',
+    use:
+      'Two levels, known in advance, with a strict tree: an atom never fires without its parent. L0 is 2k, half of it atoms. θ = 1/√d ' +
+      'as published cuts off most codes of small models: set theta lower there. A step costs several times that of topk.',
+  },
   hierarchical: true,
   views: ['full', 'top'],
   normalization: 'unit',

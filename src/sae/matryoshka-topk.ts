@@ -179,6 +179,14 @@ export const matryoshkaTopK = defineArchitecture({
   paper:
     'Tree SAE: Learning Hierarchical Feature Structures in Sparse Autoencoders, arXiv 2605.07922; its Matryoshka baseline',
   summary: 'flat with nested prefixes; the k largest latents of each standardised token are active',
+  about: {
+    idea:
+      'The Matryoshka loss as the Tree SAE paper trains its baseline: top-k per token instead of per batch, on tokens that ' +
+      'the model standardises itself, with errors relative to the variance of the batch.',
+    equations:
+      'Eq. (7) and (9) of the Tree SAE paper with prefixes in place of privilege layers, as in its released baseline.',
+    use: 'To compare with tree-sae under its own conventions. Otherwise prefer matryoshka.',
+  },
   hierarchical: false,
   views: prefixViews(fixedEnds(DEFAULT_FRACTIONS, 24576)).map(({ name }) => name),
   normalization: 'none',

@@ -12,6 +12,8 @@ export interface StepResult {
   /** Global norm of the gradient after projection, before clipping. */
   gradientNorm: number;
   learningRate: number;
+  /** What the forward pass observed besides; empty if the step was not taken. */
+  observed: Record<string, number>;
   /** False if loss or gradient were not finite: then nothing was changed. */
   taken: boolean;
   /** Codes and reconstruction of the batch; valid until the device's next step. */
@@ -46,10 +48,10 @@ export async function trainStep(
   for (const scalar of squares) squaredNorms.push(await readScalar(device, scalar));
   const gradientNorm = Math.sqrt(squaredNorms.reduce((sum, square) => sum + square, 0));
   const taken = Number.isFinite(total) && Number.isFinite(gradientNorm);
+  const observed: Record<string, number> = {};
   if (taken) {
     optimizer.apply(step, squaredNorms);
     forward.commit();
-    const observed: Record<string, number> = {};
     for (const [name, scalar] of Object.entries(forward.observed)) observed[name] = await readScalar(device, scalar);
     await device.flush();
     sae.afterStep(step, observed);
@@ -63,7 +65,7 @@ export async function trainStep(
       clearMoments: optimizer.clearMoments.bind(optimizer),
     });
   }
-  return { losses, total, gradientNorm, learningRate: optimizer.plan.learningRate(step), taken, forward };
+  return { losses, total, gradientNorm, learningRate: optimizer.plan.learningRate(step), observed, taken, forward };
 }
 
 async function readScalar(device: Device, scalar: Scalar): Promise<number> {

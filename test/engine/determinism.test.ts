@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CpuDevice } from '../../src/engine/cpu/device.ts';
-import type { Codes, Tensor } from '../../src/engine/device.ts';
+import type { Codes, LatentSet, Tensor } from '../../src/engine/device.ts';
 import type { Kernels } from '../../src/engine/kernels.ts';
 import { Bench } from './devices.ts';
 import { D, FLOOR, K, Lab, ROWS, SHAPE, WIDTH } from './lab.ts';
@@ -20,6 +20,27 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     const position = lab.bench.device.scratch('u32', ROWS * K);
     kernels.topOfCodes(lab.top, position, lab.encoded());
     return [...partsOf(lab.top), position];
+  },
+  scoreChildren: (kernels, lab) => {
+    const codes = lab.bench.device.scratchCodes(ROWS, WIDTH);
+    const parents = lab.topped();
+    kernels.scoreChildren(codes, parents, lab.indexed(parents), lab.families, lab.x, lab.W, null, FLOOR);
+    return partsOf(codes);
+  },
+  joinTop: (kernels, lab) => {
+    const codes = lab.bench.device.scratchCodes(ROWS, WIDTH, K + 5);
+    kernels.joinTop(codes, lab.topped(), [lab.encoded(), null], { from: 0, to: WIDTH }, FLOOR);
+    return partsOf(codes);
+  },
+  keepAtLeast: (kernels, lab) => {
+    const { device } = lab.bench;
+    const set = (): LatentSet => ({ list: device.scratch('u32', WIDTH), count: device.scratch('u32', 1) });
+    const [all, some] = [set(), set()];
+    kernels.listAtLeast(all, lab.perLatent, -1);
+    kernels.keepAtLeast(some, all, lab.perLatent, 0.5);
+    // What lies behind the end of the list is undefined: only the count and a use of the list are compared.
+    kernels.encodeTopAmong(lab.codes, lab.x, lab.W, null, FLOOR, K, some);
+    return [some.count, ...partsOf(lab.codes)];
   },
   decode: (kernels, lab) => {
     const [out, codes] = [lab.out(ROWS, D), lab.encoded()];
@@ -102,12 +123,62 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.expertsBackward(out, codes, lab.indexed(codes), saved, lab.experts, lab.experts, SHAPE, 0.1);
     return [dY, dE, dD];
   },
+  gateMagnitudes: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.bench.device.scratchLike(codes, 'f32');
+    kernels.gateMagnitudes(out, codes, lab.perLatent, lab.perLatent, lab.perLatent);
+    return [out];
+  },
+  gateGradients: (kernels, lab) => {
+    const codes = lab.encoded();
+    const gate = { tensor: lab.dots(codes), accumulate: true };
+    const [r, gateBias, magnitudeBias] = [1, 2, 3].map(() => ({ tensor: lab.out(WIDTH), accumulate: false }));
+    const saved = { magnitude: codes.value, dMagnitude: lab.dots(codes) };
+    const out = { gate, r, gateBias, magnitudeBias };
+    kernels.gateGradients(out, codes, lab.indexed(codes), saved, lab.perLatent, lab.perLatent);
+    return Object.values(out).map(({ tensor }) => tensor);
+  },
   joinExperts: (kernels, lab) => {
     const codes = lab.topped();
     const { winner, sub } = lab.expertsForward(codes);
     const joined = lab.bench.device.scratchCodes(ROWS, WIDTH * (1 + SHAPE.atoms), 2 * K);
     kernels.joinExperts(joined, codes, winner, sub, SHAPE.atoms);
     return partsOf(joined);
+  },
+  joinCodes: (kernels, lab) => {
+    const parts = [lab.topped(), lab.encoded()];
+    const [fixed, open] = [
+      lab.bench.device.scratchCodes(ROWS, 2 * WIDTH, 2 * K),
+      lab.bench.device.scratchCodes(ROWS, 3 * WIDTH),
+    ];
+    kernels.joinCodes(fixed, [parts[0], parts[0]]);
+    kernels.joinCodes(open, parts);
+    return [...partsOf(fixed), ...partsOf(open)];
+  },
+  baseGradients: (kernels, lab) => {
+    const [below, above] = [lab.topped(), lab.encoded()];
+    const V = lab.out(WIDTH, WIDTH);
+    kernels.product(V, lab.W, lab.W, 'nt');
+    const dBelow = lab.bench.device.scratchLike(below, 'f32');
+    const dV = lab.out(WIDTH, WIDTH);
+    kernels.baseGradients(
+      { tensor: dBelow, accumulate: false },
+      { tensor: dV, accumulate: false },
+      below,
+      lab.indexed(below),
+      V,
+      above,
+      lab.dots(above),
+    );
+    return [dBelow, dV];
+  },
+  composedEntries: (kernels, lab) => {
+    const codes = lab.topped();
+    const base = lab.out(ROWS, WIDTH);
+    kernels.product(base, lab.x, lab.W, 'nt');
+    const out = { composed: lab.sums(ROWS), active: lab.sums(ROWS) };
+    kernels.composedEntries(out, codes, base, lab.perLatent);
+    return Object.values(out);
   },
   product: (kernels, lab) => {
     const [nt, nn, tn] = [lab.out(ROWS, WIDTH), lab.out(ROWS, D), lab.out(WIDTH, D)];
@@ -158,6 +229,13 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     const [a, b] = [lab.bench.put('f64', [2]), lab.bench.put('f64', [3])];
     kernels.divide(a, a, b);
     return [a];
+  },
+  clampedRatio: (kernels, lab) => {
+    const [a, b, out] = [lab.sums(1), lab.sums(1), lab.sums(1)];
+    kernels.innerProduct(a, lab.x, lab.x);
+    kernels.maximum(b, lab.x);
+    kernels.clampedRatio(out, a, b, 1e-6, 0, 1e6);
+    return [out];
   },
   rootOfSum: (kernels, lab) => {
     const a = lab.bench.put('f64', [2]);
@@ -247,6 +325,89 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     };
     kernels.adam(lab.W, gradient, m, v, step, { epsilon: 1e-8 });
     return [lab.W, m, v];
+  },
+  rowNorms: (kernels, lab) => {
+    const out = lab.out(WIDTH);
+    kernels.rowNorms(out, lab.W);
+    return [out];
+  },
+  normWeightedSums: (kernels, lab) => {
+    const out = lab.sums(ROWS);
+    kernels.normWeightedSums(out, lab.encoded(), lab.perLatent, { kind: 'tanh', scale: 0.3 });
+    return [out];
+  },
+  normWeightedGradient: (kernels, lab) => {
+    const codes = lab.encoded();
+    const [dValue, coefficient] = [lab.dots(codes), lab.bench.device.scratchLike(codes, 'f32')];
+    const out = { dValue: { tensor: dValue, accumulate: true }, coefficient };
+    kernels.normWeightedGradient(out, codes, lab.perLatent, { kind: 'tanh', scale: 0.3 }, 0.7);
+    return [dValue, coefficient];
+  },
+  liftBias: (kernels, lab) => {
+    const out = lab.out(WIDTH);
+    kernels.liftBias(out, lab.perLatent, lab.perLatent, 0.3);
+    return [out];
+  },
+  jump: (_, lab) => {
+    const { z, value } = lab.jumped();
+    return [z, value];
+  },
+  windowSum: (kernels, lab) => {
+    const { codes, window } = lab.jumped();
+    const out = lab.out(WIDTH);
+    kernels.windowSum({ tensor: out, accumulate: false }, lab.indexed(codes), window, lab.dots(codes), 0.7);
+    return [out];
+  },
+  windowCount: (kernels, lab) => {
+    const count = { scale: 0.7, factor: lab.bench.put('f64', [0.3]), inactiveOf: ROWS };
+    const { codes, window } = lab.jumped();
+    const out = lab.out(WIDTH);
+    kernels.windowCount({ tensor: out, accumulate: false }, lab.indexed(codes), window, count);
+    return [out];
+  },
+  countActive: (kernels, lab) => {
+    const out = lab.sums(ROWS);
+    kernels.countActive(out, lab.jumped().codes, { from: 3, to: WIDTH - 5 });
+    return [out];
+  },
+  squaredExcess: (kernels, lab) => {
+    const [excess, square, a] = [lab.sums(1), lab.sums(1), lab.bench.put('f64', [3.5])];
+    kernels.squaredExcess({ excess, square }, a, 3);
+    return [excess, square];
+  },
+  thresholdGap: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.bench.device.scratchLike(codes, 'f32');
+    kernels.thresholdGap(out, codes, lab.perLatent);
+    return [out];
+  },
+  spreadLatents: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.bench.device.scratchLike(codes, 'f32');
+    kernels.spreadLatents(out, codes, lab.perLatent);
+    return [out];
+  },
+  exponential: (kernels, lab) => {
+    kernels.exponential(lab.x, lab.x);
+    return [lab.x];
+  },
+  rectify: (kernels, lab) => {
+    kernels.rectify(lab.x, lab.x);
+    return [lab.x];
+  },
+  multiply: (kernels, lab) => {
+    kernels.multiply(lab.x, true, lab.x, lab.x);
+    return [lab.x];
+  },
+  scaleWhere: (kernels, lab) => {
+    kernels.scaleWhere(lab.x, true, lab.x, lab.x, 0.7);
+    return [lab.x];
+  },
+  ghostError: (kernels, lab) => {
+    const [gradient, rowSums, ghost] = [lab.out(ROWS, D), lab.sums(ROWS), lab.out(ROWS, D)];
+    kernels.scaleRows(ghost, false, lab.perRow, lab.row, 1);
+    kernels.ghostError({ gradient, rowSums }, ghost, lab.x);
+    return [gradient, rowSums];
   },
 };
 

@@ -1,6 +1,7 @@
 /** Inputs of the determinism suite. */
 import { Random } from '../../src/core/random.ts';
 import { sizeOf, type Codes, type LatentIndex, type Tensor } from '../../src/engine/device.ts';
+import type { Children, Window } from '../../src/engine/kernels.ts';
 import type { Bench } from './devices.ts';
 import * as oracle from './oracle.ts';
 
@@ -17,6 +18,7 @@ export class Lab {
   readonly perLatent: Tensor;
   readonly row: Tensor;
   readonly experts: Tensor;
+  readonly families: Children;
   readonly codes: Codes;
   readonly top: Codes;
 
@@ -31,6 +33,7 @@ export class Lab {
     this.perLatent = floats(WIDTH);
     this.row = floats(D);
     this.experts = floats(WIDTH, SHAPE.atoms, SHAPE.subspace);
+    this.families = this.#families();
     this.codes = bench.device.scratchCodes(ROWS, WIDTH);
     this.top = bench.device.scratchCodes(ROWS, WIDTH, K);
   }
@@ -65,11 +68,30 @@ export class Lab {
     return index;
   }
 
+  /** Latent 0 has many children, a few others have some, most have none. */
+  #families(): Children {
+    const childPtr = new Uint32Array(WIDTH + 1);
+    for (let p = 0; p < WIDTH; p++) childPtr[p + 1] = childPtr[p] + childCount(p);
+    const children = Uint32Array.from({ length: childPtr[WIDTH] }, (_, i) => (7 * i) % WIDTH);
+    return { childPtr: this.bench.put('u32', childPtr), children: this.bench.put('u32', children) };
+  }
+
   /** Some number for every entry. */
   dots(codes: Codes): Tensor {
     const out = this.bench.device.scratchLike(codes, 'f32');
     this.bench.kernels.gatheredDots(out, false, codes, codes.value, this.W, this.x);
     return out;
+  }
+
+  /** Codes above lifted thresholds, and where they lie by them. */
+  jumped(): { codes: Codes; z: Tensor; value: Tensor; window: Window } {
+    const { device, kernels } = this.bench;
+    const codes = this.encoded();
+    const lifted = this.out(WIDTH);
+    kernels.liftBias(lifted, this.perLatent, this.perLatent, 1.5);
+    const [z, value] = [device.scratchLike(codes, 'f32'), device.scratchLike(codes, 'f32')];
+    kernels.jump({ z, value }, codes, lifted, this.perLatent, this.perLatent);
+    return { codes: device.withValues(codes, value), z, value, window: { z, threshold: this.perLatent, bandwidth: 3 } };
   }
 
   expertsForward(codes: Codes): { y: Tensor; c: Tensor; winner: Tensor; sub: Tensor; rowSums: Tensor } {
@@ -88,3 +110,5 @@ export class Lab {
     return { y, ...out };
   }
 }
+
+const childCount = (p: number): number => (p === 0 ? 300 : p % 7 === 3 ? p % 11 : 0);

@@ -190,14 +190,30 @@ onDevices((device) => {
     expect(Object.keys(losses)).toEqual(['l2', 'l2_top', 'l1_top', 'l1_sub']);
   });
 
-  it('counts top latents that are not selected', async () => {
+  it('counts dead experts and dead atoms: those without a positive value', async () => {
+    const sae = build(device(), hSae, config({ deadAfter: ROWS }));
+    let codes: { latent: number; value: number }[][] = [];
+    await train(device(), sae, 1, batchOf(8), async ({ forward }) => {
+      codes = await rowsOf(device(), forward.codes);
+    });
+    const fired = new Set(codes.flat().flatMap(({ latent, value }) => (value > 0 ? [latent] : [])));
+    const counters = await floats(device(), sae.state.since_fired);
+    expect([...counters]).toEqual(Array.from({ length: sae.width }, (_, latent) => (fired.has(latent) ? 0 : ROWS)));
+    expect(await sae.deadFraction()).toBeCloseTo(1 - fired.size / sae.width, 12);
+    const experts = [...fired].filter((latent) => latent < N).length;
+    expect(experts).toBeGreaterThan(0);
+    const atoms = (fired.size - experts) / (N * ATOMS);
+    expect(await sae.deadParts!()).toEqual({
+      experts: 1 - experts / N,
+      atoms: expect.closeTo(1 - atoms, 12) as number,
+    });
+  });
+
+  it('where nothing fires, everything counts as dead', async () => {
     const sae = build(device(), hSae, config({ deadAfter: ROWS }));
     await silence(device(), sae);
     await train(device(), sae, 1, batchOf(8));
-    const counters = await floats(device(), sae.state.since_selected);
-    expect([...counters]).toEqual(Array.from({ length: N }, (_, j) => (j < K ? 0 : ROWS)));
-    expect(sae.hostState.oldest).toBe(ROWS);
-    expect(await sae.deadFraction()).toBeCloseTo((N - K) / N, 12);
+    expect(await sae.deadFraction()).toBe(1);
   });
 });
 

@@ -14,7 +14,7 @@ export const KERNELS = {
   prefixSum: 'p i',
   placeEntries: 'pppppp ii',
   latentGradient: 'pi ppppp ii ii',
-  decodeGradients: 'pi pi pppppp ii ii',
+  decodeGradients: 'pi pi ppppppp ii ii',
   dotsByLatent: 'pppppp iii',
   latentSum: 'pi ppp i',
   absoluteRowSums: 'ppp i',
@@ -27,6 +27,13 @@ export const KERNELS = {
   expertsForward: 'pppppppppp iii ff',
   expertsBackward: 'ppp i ppppppppp iii fff',
   joinExperts: 'pppppp iiii',
+  countChildren: 'pppppp i f',
+  scoreChildren: 'ppppppppppppp ii f',
+  joinTop: 'ppppppppppp iiii pi ff',
+  keepAtLeast: 'ppppp f',
+  appendCodes: 'ppppppp ii',
+  baseGradients: 'pi pi pppppppp ii',
+  composedEntries: 'ppppppp ii',
   subtractRow: 'ppp ii',
   scale: 'pi p i f',
   clear: 'p i',
@@ -36,6 +43,7 @@ export const KERNELS = {
   innerProduct: 'ppp i',
   maximum: 'pp i',
   divide: 'ppp',
+  clampedRatio: 'ppp ddd',
   rootOfSum: 'pppp dddd',
   scaleBy: 'pi p i p d',
   columnSum: 'pi pp ii f',
@@ -54,6 +62,26 @@ export const KERNELS = {
   normalizeRows: 'p ii f',
   normalizeRowsGradient: 'pi pp ii f',
   adam: 'pppp ii ffffffffff i f',
+  gateMagnitudes: 'ppppppp i',
+  gateGradients: 'pi pi pi pi ppppppp i',
+  rowNorms: 'pp ii',
+  normWeightedSums: 'ppppp ii f',
+  normWeightedGradient: 'pi ppppp ii ff',
+  liftBias: 'ppp i f',
+  jump: 'pppppppp i',
+  windowSum: 'pi ppppp i ff',
+  windowCount: 'pi ppppp iiii ff',
+  countActive: 'pppp iii',
+  squaredExcess: 'ppp d',
+  thresholdGap: 'ppppp i',
+  spreadLatents: 'pppp i',
+  exponential: 'pp i',
+  rectify: 'pp i',
+  multiply: 'pi pp i',
+  scaleWhere: 'pi pp i f',
+  ghostError: 'pppp ii',
+  familyResiduals: 'ppppppppp iiiiii pi',
+  familyGradient: 'ppppppp iiiii f pi',
 } as const;
 
 export type KernelName = keyof typeof KERNELS;
@@ -62,10 +90,10 @@ export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
 
 /** Commands that a worker carries out itself, with its private memory and the dense product (dense-worker.ts). */
 export const DENSE = {
-  /** x, W, bias, indexOut, valueOut, rows, width, d, k, list, listed, cursor, floor */
-  encodeTop: { number: 100, signature: 'pppppiiiipppf' },
-  /** x, W, bias, rowCounts, rows, width, d, cursor, floor: counts the entries, which stay with the worker … */
-  scanAtLeast: { number: 101, signature: 'ppppiiipf' },
+  /** x, W, bias, indexOut, valueOut, rows, width, d, k, list, listed, cursor, floor, biasStride (0 = one row for all, else width) */
+  encodeTop: { number: 100, signature: 'pppppiiiipppfi' },
+  /** x, W, bias, rowCounts, rows, width, d, cursor, floor, biasStride: counts the entries, which stay with the worker … */
+  scanAtLeast: { number: 101, signature: 'ppppiiipfi' },
   /** indexOut, valueOut, rowPtr: … until their places are known. */
   placeAtLeast: { number: 102, signature: 'ppp' },
   /** x, W, bias, bins, rows, width, d, cursor, floor: adds the number of scores ≥ floor in every bin (see {@link BINS}) */

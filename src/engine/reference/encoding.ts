@@ -82,10 +82,11 @@ export function scoresOf(
   const [inputs, weights] = [f32(x), f32(W)];
   const d = x.shape[1];
   const biases = bias && f32(bias);
+  const stride = bias?.shape.length === 2 ? bias.shape[1] : 0;
   return Array.from({ length: rows }, (_, r) => {
     const entries: Entry[] = [];
     for (const latent of latents) {
-      let z = biases ? biases[latent] : 0;
+      let z = biases ? biases[r * stride + latent] : 0;
       for (let i = 0; i < d; i++) z += weights[latent * d + i] * inputs[r * d + i];
       const value = Math.fround(z);
       if (value >= Math.fround(floor)) entries.push({ latent, value });
@@ -95,7 +96,7 @@ export function scoresOf(
 }
 
 /** The k largest entries (ties: lowest latent), filled up with value 0 from the first latents on, in ascending order. */
-function top(entries: readonly Entry[], latents: readonly number[], k: number): Entry[] {
+export function top(entries: readonly Entry[], latents: readonly number[], k: number): Entry[] {
   const chosen = entries.toSorted((a, b) => b.value - a.value || a.latent - b.latent).slice(0, k);
   const taken = new Set(chosen.map((entry) => entry.latent));
   const fills = latents.filter((latent) => !taken.has(latent)).slice(0, k - chosen.length);

@@ -4,9 +4,15 @@ import { batchTopKernels } from './batch-top.ts';
 import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
+import { gatedMagnitudeKernels } from './gated-magnitudes.ts';
+import { familyKernels } from './family.ts';
+import { jumpKernels } from './jump.ts';
+import { penaltyKernels } from './penalty.ts';
+import { gateKernels } from './gate.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
+import { tiersKernels } from './tiers.ts';
 import { updateKernels } from './update.ts';
 
 /** What a kernel needs from the device. */
@@ -20,11 +26,17 @@ export interface Recorder {
 export function referenceKernels(device: Recorder): Kernels {
   return {
     ...encodingKernels(device),
+    ...gateKernels(device),
     ...sparseKernels(device),
     ...expertKernels(device),
+    ...tiersKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
+    ...gatedMagnitudeKernels(device),
     ...batchTopKernels(device),
     ...updateKernels(device),
+    ...penaltyKernels(device),
+    ...jumpKernels(device),
+    ...familyKernels(device),
   };
 }

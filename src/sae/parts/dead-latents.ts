@@ -3,7 +3,7 @@
  * at hand (dictionary_learning, Tree SAE); asked before, it does not (SAELens). Changes are made on a copy that becomes the state
  * only if the step is taken.
  */
-import type { Codes, LatentSet, Tensor } from '../../engine/device.ts';
+import type { Codes, Device, LatentSet, Tensor } from '../../engine/device.ts';
 import type { Scalar, Tape } from '../../engine/tape.ts';
 
 /** What counts as firing, and what is counted. */
@@ -38,6 +38,11 @@ export class DeadLatents {
     this.#updated = updated;
   }
 
+  /** The counters after the observed batch. */
+  get updated(): Tensor {
+    return this.#updated!;
+  }
+
   /** The latents that are dead by the counters after the observed batch, or by those before it. */
   list(tape: Tape, when: 'after' | 'before' = 'after'): LatentSet {
     const set = { list: tape.device.scratch('u32', this.counter.shape[0]), count: tape.device.scratch('u32', 1) };
@@ -63,8 +68,10 @@ export class DeadLatents {
     tape.device.kernels.scale(this.counter, false, this.#updated!, 1);
   }
 
-  async fraction(tape: { device: Tape['device'] }): Promise<number> {
-    const counters = await tape.device.read(this.counter as Tensor & { dtype: 'f32' });
+  /** Share of latents (of a range) that are dead. */
+  async fraction({ device }: { device: Device }, range?: { from: number; to: number }): Promise<number> {
+    const { from, to } = range ?? { from: 0, to: this.counter.shape[0] };
+    const counters = await device.read(this.counter as Tensor & { dtype: 'f32' }, from, to - from);
     let dead = 0;
     for (const rows of counters) if (rows >= this.threshold) dead++;
     return dead / counters.length;

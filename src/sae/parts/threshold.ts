@@ -2,6 +2,7 @@
  * The inference threshold of models that select by rank: a running mean of the smallest activation that training selects
  * (methods 9.3). At inference a latent is active where its activation is strictly larger, whatever the rest of the batch.
  */
+import { nextFloat } from '../../core/floats.ts';
 import { z } from 'zod';
 import type { Codes, Tensor } from '../../engine/device.ts';
 import { encodeAtLeast, type Encoder } from '../../engine/ops/encode.ts';
@@ -34,11 +35,4 @@ export function trackedThreshold(
 /** Codes of the activations strictly above the threshold; of all positive ones while it is unset. */
 export function encodeAbove(tape: Tape, x: Tensor, encoder: Encoder, threshold: number): Codes {
   return encodeAtLeast(tape, x, { ...encoder, floor: nextFloat(Math.max(0, threshold)) });
-}
-
-/** The next larger float32 of a number ≥ 0. */
-function nextFloat(value: number): number {
-  const bits = new Uint32Array(Float32Array.of(value).buffer);
-  bits[0]++;
-  return new Float32Array(bits.buffer)[0];
 }

@@ -30,7 +30,7 @@ export function batchTopKernels(device: CpuDevice): BatchTopKernels {
       const scan = (wanted: () => boolean): void => {
         const size = () => (wanted() ? rows : 0);
         const inputs = [on(x), on(W), maybe(bias)];
-        device.emitDense('scanAtLeast', ...inputs, counts, size, own.width, d, takeCursor(device), () => start);
+        device.emitDense('scanAtLeast', ...inputs, counts, size, own.width, d, takeCursor(device), () => start, 0);
       };
 
       device.emitHost(() => {
