@@ -8,7 +8,7 @@ import type { Device, Tensor } from '../engine/device.ts';
 import { encodeTop, RELU, type Encoder } from '../engine/ops/encode.ts';
 import { Optimizer } from '../engine/optim.ts';
 import { Tape } from '../engine/tape.ts';
-import type { TrainableSae } from '../sae/architecture.ts';
+import type { Architecture, TrainableSae } from '../sae/architecture.ts';
 import { architectureNamed } from '../sae/registry.ts';
 import { trainStep } from '../training/step.ts';
 
@@ -65,7 +65,7 @@ export class StepBench {
 
   static async create({ arch, d, width, k, batch, threads, product = 'auto' }: BenchShape): Promise<StepBench> {
     const architecture = architectureNamed(arch);
-    const config = parseConfig(architecture.schema, { width, k }, 'bench step');
+    const config = parseConfig(architecture.schema, sizesFor(architecture, width, k), 'bench step');
     const problem = architecture.check?.(config);
     if (problem) throw new ConfigError(problem, { where: 'bench step' });
     const device = await CpuDevice.create(threads === undefined ? { product } : { threads, product });
@@ -151,6 +151,17 @@ function sparseBatches(batch: number, d: number, width: number, k: number): Floa
     }
     return rows;
   });
+}
+
+/** The configuration of a width and number of active latents, as far as the architecture has keys for them. */
+function sizesFor({ schema }: Architecture, width: number, k: number): Record<string, unknown> {
+  if ('widths' in schema.shape) {
+    // Levels that double in width; both numbers are those of all levels together.
+    const unit = Math.max(1, Math.round(width / 15));
+    return { widths: [unit, 2 * unit, 4 * unit, width - 7 * unit], targetL0: [k / 4] };
+  }
+  const wanted = { width, k, targetL0: k };
+  return Object.fromEntries(Object.entries(wanted).filter(([key]) => key in schema.shape));
 }
 
 async function clock(work: () => Promise<unknown>): Promise<number> {
