@@ -115,6 +115,7 @@ describe('train', () => {
             loss: positive,
             variance_explained: z.number(),
             l0: positive,
+            l0_full: positive,
             dead_fraction: z.number(),
           }),
         }),

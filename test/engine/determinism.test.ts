@@ -319,6 +319,13 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     const { dValue, next, rowSums } = lab.residuals(lab.encoded(), links);
     return [dValue, next, rowSums];
   },
+  coActivate: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.out(LEVELS.to - LEVELS.split, LEVELS.split - LEVELS.from + 1);
+    kernels.clear(out);
+    kernels.coActivate(out, codes, lab.indexed(codes), LEVELS, 0.3);
+    return [out];
+  },
   familyGradient: (kernels, lab) => {
     const links = lab.families();
     const codes = lab.encoded();

@@ -5,7 +5,7 @@ import { ReferenceDevice } from '../../src/engine/reference/device.ts';
 import { NO_PARENT } from '../../src/forest/assignment.ts';
 import { hsaeForest, type HsaeForest } from '../../src/sae/hsae-forest.ts';
 import { jumprelu } from '../../src/sae/jumprelu.ts';
-import { build, clustered, difference, floats, onDevices, parameter, passOf, put, train } from './bench.ts';
+import { build, clustered, difference, floats, onDevices, parameter, passOf, put, rowsOf, train } from './bench.ts';
 
 const [D, ROWS] = [16, 32];
 const WIDTHS = [6, 12, 20];
@@ -160,6 +160,32 @@ onDevices((device) => {
     expect(new Set(seen).size).toBeGreaterThan(1);
   });
 
+  it.each(['decoder', 'coactivation'])('similarity %s decides the links', async (similarity) => {
+    const sae = forest(device(), { similarity, assignEvery: 100, lr: 1e-9, unassigned: 0, thresholdInit: 0.5 }, 100);
+    const active: Set<number>[] = [];
+    await train(device(), sae, 3, batchOf(10), async ({ forward }) => {
+      for (const row of await rowsOf(device(), forward.codes))
+        active.push(new Set(row.flatMap(({ latent, value }) => (value === 0 ? [] : [latent]))));
+    });
+    device().beginStep();
+    const nearest = await sae.nearest();
+    await sae.assign();
+    expect(sae.forest.edgeCount).toBe(WIDTH - WIDTHS[0]);
+    const W = await floats(device(), parameter(sae, 'W_dec'));
+    for (let c = ENDS[1]; c < WIDTH; c++) {
+      const level = sae.forest.level[c];
+      const scores = Array.from({ length: WIDTHS[level - 1] }, (_, i) => {
+        const p = ENDS[level - 1] + i;
+        if (similarity === 'decoder')
+          return W.subarray(c * D, c * D + D).reduce((sum, w, j) => sum + w * W[p * D + j], 0);
+        const own = active.filter((on) => on.has(c));
+        return own.length === 0 ? 0 : own.filter((on) => on.has(p)).length / own.length;
+      });
+      expect(nearest[level - 1].similarity[c - ENDS[level]]).toBeCloseTo(Math.max(...scores), 2);
+      expect(scores[sae.forest.parent[c] - ENDS[level - 1]]).toBeCloseTo(Math.max(...scores), 2);
+    }
+  });
+
   it('joint: false trains without links, and links after the last step', async () => {
     const sae = forest(device(), { joint: false }, 4);
     const edges: number[] = [];
@@ -235,10 +261,11 @@ onDevices((device) => {
   });
 });
 
-describe('configuration', () => {
-  const problem = (over: Record<string, unknown>): string | undefined =>
-    hsaeForest.check!(hsaeForest.schema.parse({ widths: WIDTHS, targetL0: [3], ...over }));
+/** What is wrong with a configuration. */
+const problem = (over: Record<string, unknown>): string | undefined =>
+  hsaeForest.check!(hsaeForest.schema.parse({ widths: WIDTHS, targetL0: [3], ...over }));
 
+describe('configuration', () => {
   it('names what does not fit', () => {
     expect(problem({})).toBeUndefined();
     expect(problem({ targetL0: [1, 2] })).toMatch(/targetL0: 2 numbers for 3 levels/);

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { Random } from '../../src/core/random.ts';
+import type { Device } from '../../src/engine/device.ts';
 import { Tape } from '../../src/engine/tape.ts';
 import { jumprelu } from '../../src/sae/jumprelu.ts';
 import { build, clustered, difference, floats, onDevices, parameter, passOf, put, rowsOf, train } from './bench.ts';
@@ -8,6 +9,12 @@ const [D, WIDTH, ROWS] = [16, 40, 32];
 const DIALECTS = ['dictionary_learning', 'saelens'] as const;
 const config = (over: Record<string, unknown> = {}): Record<string, unknown> => ({ width: WIDTH, ...over });
 const batchOf = (seed: number) => (step: number) => clustered(new Random(seed, step), ROWS, D);
+
+/** Whether each parameter is kept at unit rows. */
+function unitRowsOf(device: Device, over: Record<string, unknown>): Record<string, boolean> {
+  const { parameters } = build(device, jumprelu, config(over));
+  return Object.fromEntries(parameters.map(({ name, unitRows }) => [name, unitRows]));
+}
 
 onDevices((device) => {
   it.each(DIALECTS)('%s: training on clustered data lowers the loss', async (dialect) => {
@@ -94,14 +101,13 @@ onDevices((device) => {
   });
 
   it('given keys win over the dialect', () => {
-    const names = (over: Record<string, unknown>): string[] =>
-      build(device(), jumprelu, config(over)).parameters.map(({ name }) => name);
-    expect(names({})).toContain('threshold');
-    expect(names({ thresholdForm: 'log' })).toContain('log_threshold');
-    expect(names({ dialect: 'saelens' })).toContain('log_threshold');
-    const unit = (over: Record<string, unknown>): boolean =>
-      build(device(), jumprelu, config(over)).parameters.find(({ name }) => name === 'W_dec')!.unitRows;
-    expect([unit({}), unit({ decoder: 'free' }), unit({ dialect: 'saelens' })]).toEqual([true, false, false]);
+    expect(unitRowsOf(device(), {})).toMatchObject({ threshold: false, W_dec: true });
+    expect(unitRowsOf(device(), { thresholdForm: 'log', decoder: 'free' })).toMatchObject({
+      log_threshold: false,
+      W_dec: false,
+    });
+    expect(unitRowsOf(device(), { dialect: 'saelens' })).toMatchObject({ log_threshold: false, W_dec: false });
+    expect(unitRowsOf(device(), { dialect: 'saelens', decoder: 'unit' })).toMatchObject({ W_dec: true });
   });
 
   it.each([

@@ -33,6 +33,12 @@ onEveryDevice((bench) => {
       const links = { parents: bench.put('u32', parents), hasChildren: bench.put('u32', hasChildren) };
       const before = oracle.normalMatrix(random, width, d);
       const [weights, dW, codes] = [bench.matrix(W), bench.matrix(before), bench.fixedCodes(drawn, width)];
+      const together = bench.put(
+        'f32',
+        new Float32Array((to - split) * (split - from + 1)).fill(2),
+        to - split,
+        split - from + 1,
+      );
       const out = {
         dValue: bench.device.scratchLike(codes, 'f32'),
         next: bench.device.scratchLike(codes, 'u32'),
@@ -45,6 +51,7 @@ onEveryDevice((bench) => {
       };
       bench.kernels.familyResiduals(out, codes, weights, { ...links, ...levels });
       bench.kernels.indexLatents(index, codes);
+      bench.kernels.coActivate(together, codes, index, levels, 0.5);
       bench.kernels.familyGradient(dW, codes, index, out.next, weights, levels, 0.5);
 
       // Dense: the residual of every parent with children, from all values of the row.
@@ -75,6 +82,13 @@ onEveryDevice((bench) => {
       await bench.expectClose(out.rowSums, sums);
       await bench.expectClose(out.dValue, entryGradients);
       await bench.expectClose(dW, expected.flat());
+      const counts = Array.from({ length: to - split }, (_, c) =>
+        Array.from({ length: split - from + 1 }, (_unused, p) => {
+          const active = drawn.map((row) => new Set(row.flatMap((e) => (e.value !== 0 ? [e.latent] : []))));
+          return 2 + 0.5 * active.filter((on) => on.has(split + c) && (p === split - from || on.has(from + p))).length;
+        }),
+      );
+      await bench.expectClose(together, counts.flat());
       const next = await bench.read(out.next, 'u32');
       expect(next.filter((e) => e !== NONE && e >= rows * k)).toHaveLength(0);
     }, 60));
