@@ -26,7 +26,9 @@ describe('archs', () => {
     const list = await documentOf(z.array(entry), 'archs');
     expect(list.map(({ name, hierarchical }) => [name, hierarchical])).toEqual([
       ['topk', false],
+      ['jumprelu', false],
       ['h-sae', true],
+      ['hsae-forest', true],
     ]);
   });
 
@@ -115,7 +117,6 @@ describe('train', () => {
             loss: positive,
             variance_explained: z.number(),
             l0: positive,
-            l0_full: positive,
             dead_fraction: z.number(),
           }),
         }),
