@@ -81,6 +81,7 @@ function scoreFamily(args: usize, p: i32, first: u32, last: u32): void {
   const block = <u32>max(8, 16384 / cols) & ~3;
   for (let c = load<u32>(childPtr + (<usize>p << 2)); c < end; c += block) {
     const stop = min(c + block, end);
+    touch(args, c, stop);
     // Active entries pass by two at a time.
     let pending: i32 = -1;
     for (let s = start + first; s < start + last; s++) {
@@ -91,9 +92,28 @@ function scoreFamily(args: usize, p: i32, first: u32, last: u32): void {
         pending = -1;
       }
     }
-    if (pending >= 0) scoreTwo(args, p, pending, pending, c, stop);
+    if (pending >= 0) scoreOne(args, p, pending, c, stop);
   }
 }
+
+/**
+ * Reads a number of every cache line of the rows of children [c, stop): loads that wait for nothing run side by side, so rows
+ * that come from memory arrive together instead of one after the other.
+ */
+function touch(args: usize, c: u32, stop: u32): void {
+  const children = argP(args, 9),
+    weights = argP(args, 10);
+  const bytes = <usize>argI(args, 14) << 2;
+  let sum: u32 = 0;
+  for (; c < stop; c++) {
+    const row = weights + <usize>load<u32>(children + (<usize>c << 2)) * bytes;
+    for (let o: usize = 0; o < bytes; o += 64) sum |= load<u32>(row + o);
+  }
+  touched = sum;
+}
+
+/** Keeps the loads of {@link touch}. */
+let touched: u32 = 0;
 
 /** Scores children [c, stop) of parent p for the entries at places s0 and s1 of the latent index. */
 function scoreTwo(args: usize, p: i32, s0: i32, s1: i32, c: u32, stop: u32): void {
@@ -174,6 +194,54 @@ function scoreTwo(args: usize, p: i32, s0: i32, s1: i32, c: u32, stop: u32): voi
   }
 }
 
+/** Scores children [c, stop) of parent p for the entry at place s of the latent index. */
+function scoreOne(args: usize, p: i32, s: i32, c: u32, stop: u32): void {
+  const outIndex = argP(args, 0),
+    outValue = argP(args, 1),
+    childPtr = argP(args, 8),
+    children = argP(args, 9),
+    weights = argP(args, 10),
+    bias = argP(args, 11),
+    bytes = <usize>argI(args, 14) << 2;
+  const x0 = rowAt(args, s, bytes),
+    whole = bytes & ~15;
+  let o0 = placeOf(args, s) + ((<usize>(c - load<u32>(childPtr + (<usize>p << 2)))) << 2);
+  for (; c + 4 <= stop; c += 4) {
+    const at = children + (<usize>c << 2);
+    const c0 = load<u32>(at),
+      c1 = load<u32>(at, 4),
+      c2 = load<u32>(at, 8),
+      c3 = load<u32>(at, 12);
+    const w0 = weights + <usize>c0 * bytes,
+      w1 = weights + <usize>c1 * bytes,
+      w2 = weights + <usize>c2 * bytes,
+      w3 = weights + <usize>c3 * bytes;
+    let a0 = f32x4.splat(0),
+      a1 = f32x4.splat(0),
+      a2 = f32x4.splat(0),
+      a3 = f32x4.splat(0);
+    for (let o: usize = 0; o < whole; o += 16) {
+      const x = v128.load(x0 + o);
+      a0 = f32x4.add(a0, f32x4.mul(x, v128.load(w0 + o)));
+      a1 = f32x4.add(a1, f32x4.mul(x, v128.load(w1 + o)));
+      a2 = f32x4.add(a2, f32x4.mul(x, v128.load(w2 + o)));
+      a3 = f32x4.add(a3, f32x4.mul(x, v128.load(w3 + o)));
+    }
+    put(outIndex, outValue, o0, c0, finish(a0, x0, w0, bias, c0, whole, bytes));
+    put(outIndex, outValue, o0 + 4, c1, finish(a1, x0, w1, bias, c1, whole, bytes));
+    put(outIndex, outValue, o0 + 8, c2, finish(a2, x0, w2, bias, c2, whole, bytes));
+    put(outIndex, outValue, o0 + 12, c3, finish(a3, x0, w3, bias, c3, whole, bytes));
+    o0 += 16;
+  }
+  for (; c < stop; c++, o0 += 4) {
+    const c0 = load<u32>(children + (<usize>c << 2));
+    const w0 = weights + <usize>c0 * bytes;
+    let a0 = f32x4.splat(0);
+    for (let o: usize = 0; o < whole; o += 16) a0 = f32x4.add(a0, f32x4.mul(v128.load(x0 + o), v128.load(w0 + o)));
+    put(outIndex, outValue, o0, c0, finish(a0, x0, w0, bias, c0, whole, bytes));
+  }
+}
+
 /** Input of the entry at place s of the latent index. */
 // @ts-ignore: decorator
 @inline
@@ -233,8 +301,8 @@ export function joinTop(args: usize, thread: i32, threads: i32): void {
       memory.copy(outValue + o, beforeValue + b, size);
       o += size;
     }
-    let found = collectList(args, 4, r, keys, 0);
-    found = collectList(args, 7, r, keys, found);
+    let found = collectList(args, 4, r, keys, 0, k);
+    found = collectList(args, 7, r, keys, found, k);
     const least = found > k ? kthLargest(keys, found, k) : 0;
     let n = 0;
     for (let i = 0; i < found; i++) {
@@ -261,8 +329,20 @@ export function joinTop(args: usize, thread: i32, threads: i32): void {
   }
 }
 
-/** Adds the keys of what may be chosen from row r of the list whose arguments start at `arg`; returns how many there are now. */
-function collectList(args: usize, arg: i32, r: i32, keys: usize, found: i32): i32 {
+// @ts-ignore: decorator
+@inline
+function valueOf(key: u64): f32 {
+  return reinterpret<f32>(<u32>(key >>> 32));
+}
+
+/** Up to this k the best so far are kept in order, and most candidates are passed over with one comparison. */
+const FEW: i32 = 16;
+
+/**
+ * Adds the keys of what may be chosen from row r of the list whose arguments start at `arg`; returns how many there are now.
+ * For few they are the k best so far, largest first.
+ */
+function collectList(args: usize, arg: i32, r: i32, keys: usize, found: i32, k: i32): i32 {
   const ptr = argP(args, arg);
   if (!ptr) return found;
   const index = argP(args, arg + 1),
@@ -270,15 +350,29 @@ function collectList(args: usize, arg: i32, r: i32, keys: usize, found: i32): i3
     counter = argP(args, 10),
     floor = argF(args, 17),
     threshold = argF(args, 18);
+  // Once k are kept, the least of them.
+  let least = floor;
+  if (k <= FEW && found == k) least = valueOf(load<u64>(keys + (<usize>(k - 1) << 3)));
   const to = load<u32>(ptr + (<usize>r << 2), 4);
   for (let e = load<u32>(ptr + (<usize>r << 2)); e < to; e++) {
     const o = <usize>e << 2;
     const v = load<f32>(value + o);
-    if (!(v >= floor)) continue;
+    if (!(v >= least)) continue;
     const latent = load<u32>(index + o);
     if (counter && !(load<f32>(counter + (<usize>latent << 2)) >= threshold)) continue;
-    store<u64>(keys + (<usize>found << 3), keyOf(v, latent));
-    found++;
+    const key = keyOf(v, latent);
+    if (k > FEW) {
+      store<u64>(keys + (<usize>found << 3), key);
+      found++;
+      continue;
+    }
+    if (found == k && key < load<u64>(keys + (<usize>(k - 1) << 3))) continue;
+    let j = found < k ? found++ : k - 1;
+    for (; j > 0 && load<u64>(keys + (<usize>(j - 1) << 3)) < key; j--) {
+      store<u64>(keys + (<usize>j << 3), load<u64>(keys + (<usize>(j - 1) << 3)));
+    }
+    store<u64>(keys + (<usize>j << 3), key);
+    if (found == k) least = valueOf(load<u64>(keys + (<usize>(k - 1) << 3)));
   }
   return found;
 }

@@ -11,3 +11,4 @@ export * from './penalty';
 export * from './jump';
 export * from './batch-top';
 export * from './gate';
+export * from './family';

@@ -14,7 +14,7 @@ function weightRow(index: usize, t: u32, block: u32): usize {
 }
 
 /** First entry in [from, to) whose latent is ≥ `latent`; entries of a row are in ascending order. */
-function lowerBound(index: usize, from: u32, to: u32, latent: u32): u32 {
+export function lowerBound(index: usize, from: u32, to: u32, latent: u32): u32 {
   // The usual bounds: all latents.
   if (from == to || load<u32>(index + (<usize>from << 2)) >= latent) return from;
   if (load<u32>(index + (<usize>(to - 1) << 2)) < latent) return to;

@@ -1,6 +1,8 @@
 /** Every command, in the order of `--help`. Each file is light: it imports the work only when it runs. */
 import { archs } from './archs.ts';
+import { benchEncode } from './bench-encode.ts';
 import { benchStep } from './bench-step.ts';
+import { benchToyTreeCommand } from './bench-toy-tree.ts';
 import type { Command } from './command.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
@@ -17,5 +19,7 @@ export const commands: readonly Command[] = [
   evalCommand,
   archs,
   benchStep,
+  benchToyTreeCommand,
+  benchEncode,
   doctor,
 ];

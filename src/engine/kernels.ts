@@ -398,6 +398,46 @@ export interface JumpKernels {
   ghostError(out: { gradient: Tensor; rowSums: Tensor }, ghost: Tensor, residual: Tensor): void;
 }
 
+/** Two neighbouring levels: parents are latents [from, split), children [split, to). */
+export interface FamilyLevels {
+  from: number;
+  split: number;
+  to: number;
+}
+
+/** Who is whose parent. */
+export interface FamilyLinks {
+  /** u32 [width]: parent of each latent, 2³² − 1 for none. */
+  parents: Tensor;
+  /** u32 [width]: 0 for latents without children. */
+  hasChildren: Tensor;
+}
+
+/** The parent–child loss of a feature forest. W [width, d] has the rows d_i. */
+export interface FamilyKernels {
+  /**
+   * In each row, for each family (a parent that has children, and these) with an entry: r = a_p d_p − Σ a_c d_c over its entries,
+   * rowSums_row = Σ ‖r‖² (f64), dValue_p = 2 d_p·r, dValue_c = −2 d_c·r; 0 for entries in no family of these levels. next (u32
+   * [entries]) links the entries of a family into a ring, 2³² − 1 = in none.
+   */
+  familyResiduals(
+    out: { dValue: Tensor; next: Tensor; rowSums: Tensor },
+    codes: Codes,
+    W: Tensor,
+    families: FamilyLevels & FamilyLinks,
+  ): void;
+  /** dW_m += scale · σ_m Σ_k σ_k (Σ_rows a_m a_k) d_k over the members k of m's family, σ = 1 for its parent, −1 for children. */
+  familyGradient(
+    dW: Tensor,
+    codes: Codes,
+    index: LatentIndex,
+    next: Tensor,
+    W: Tensor,
+    levels: FamilyLevels,
+    scale: number,
+  ): void;
+}
+
 export interface Kernels
   extends
     EncodingKernels,
@@ -411,4 +451,5 @@ export interface Kernels
     TiersKernels,
     DenseKernels,
     StandardizeKernels,
-    UpdateKernels {}
+    UpdateKernels,
+    FamilyKernels {}

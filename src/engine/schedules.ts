@@ -1,8 +1,13 @@
 /** Learning-rate schedules: the value used for step t = 0, 1, … */
 
-/** Warm-up where the configuration names none: 1000 steps as in both sources, but at most a tenth of a short run. */
-export function defaultWarmup(total: number): number {
-  return Math.min(1000, Math.floor(total / 10));
+/** Warm-up where the configuration names none: as many steps as in the source, but at most a tenth of a short run. */
+export function defaultWarmup(total: number, published = 1000): number {
+  return Math.min(published, Math.floor(total / 10));
+}
+
+/** Compositional SAEs: (t / warmup)³ during warm-up (0 at t = 0), then 1. */
+export function cubicWarmup(warmup: number): (step: number) => number {
+  return (step) => (step < warmup ? (step / warmup) ** 3 : 1);
 }
 
 /**

@@ -8,7 +8,8 @@ import type { Report } from './report.ts';
 
 /** A parameter: its name in the fixture and in the library. */
 export interface ParameterLink {
-  readonly stored: string;
+  /** Several are stacked along the first axis. */
+  readonly stored: string | readonly string[];
   readonly ours: string;
   /** Whether the last two axes are swapped. */
   readonly transposed: boolean;
@@ -18,12 +19,11 @@ export interface ParameterLink {
 export interface Variant {
   readonly name: string | undefined;
   readonly gradients: string;
-}
-
-/** A run of the step protocol: its state is compared with `after<N><suffix>.`. */
-export interface Protocol {
-  readonly variant: Variant;
-  readonly suffix: string;
+  /**
+   * End of the names of its own codes, reconstructions and `after<N>`, for variants that have them and are trained in the step protocol;
+   * the first variant always is. Default: none.
+   */
+  readonly suffix?: string;
 }
 
 /** The single forward and backward pass. */
@@ -37,6 +37,8 @@ export interface Pass {
   /** Terms of the loss, unweighted. */
   readonly losses: Readonly<Record<string, number>>;
   readonly total: number;
+  /** By the parameters, after projection. */
+  readonly gradients: Readonly<Record<string, Tensor>>;
   /** Global norm of the gradient after projection. */
   readonly gradientNorm: number;
 }
@@ -51,12 +53,12 @@ export interface Step {
 }
 
 /** Numbers by their name in the fixture; a string says why there is none to compare. */
-export type Named = Readonly<Record<string, number | string>>;
+export type Named = Readonly<Record<string, number | readonly number[] | string>>;
 
 /** One case, its hyper-parameters understood. */
 export interface CaseAdapter {
   readonly parameters: readonly ParameterLink[];
-  /** The first one is trained in the step protocol. */
+  /** The first one is trained in the step protocol, and those with a suffix. */
   readonly variants: readonly Variant[];
   /** Rows per batch and size of an activation. */
   readonly batch: number;
@@ -65,12 +67,10 @@ export interface CaseAdapter {
   readonly passStep: number;
   /** Step that the protocol starts at; default 0. */
   readonly firstStep?: number;
-  /** Runs of the step protocol; default: the first variant, without a suffix. Only the one without a suffix has a log. */
-  readonly protocols?: readonly Protocol[];
+  /** Tensor of the reconstruction by a view; default `x_hat_<view>`. */
+  viewTensor?(view: string): string;
   /** A model with the case's configuration and state; parameters are written by the caller. */
   build(device: Device, variant: Variant): TrainableSae;
-  /** What the fixture calls the reconstruction of a view; default: x_hat for `full`, x_hat_NAME for others. */
-  storedView?(name: string): string;
   /** All entries of `losses` of the variant. */
   losses(pass: Pass): Promise<Named>;
   /** Compares what the architecture has beyond codes, reconstruction, losses and gradients; records are still unread. */

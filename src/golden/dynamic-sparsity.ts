@@ -7,7 +7,7 @@ import { dynamicSparsity, underused } from '../sae/dynamic-sparsity.ts';
 import { disjointPairs, mergeLatents, similarRows } from '../sae/parts/merging.ts';
 import { restartLatents, type FlatWeights } from '../sae/parts/resampling.ts';
 import type { TrainableSae } from '../sae/architecture.ts';
-import type { Adapter, CaseAdapter, Named, Pass, Protocol, Step, Variant } from './adapter.ts';
+import type { Adapter, CaseAdapter, Named, Pass, Step, Variant } from './adapter.ts';
 import { readJson, type SaeFixture } from './fixture.ts';
 import type { Report } from './report.ts';
 
@@ -43,7 +43,7 @@ const MERGE_ABOVE = 0.9;
 const MIN_USAGE = 0.01;
 
 const DECOUPLED: Variant = { name: undefined, gradients: 'grad' };
-const COUPLED: Variant = { name: undefined, gradients: 'grad' };
+const COUPLED: Variant = { name: undefined, gradients: 'grad', suffix: '_coupled' };
 
 class DynamicSparsityCase implements CaseAdapter {
   readonly parameters = [
@@ -52,11 +52,7 @@ class DynamicSparsityCase implements CaseAdapter {
     { stored: 'W_dec', ours: 'W_dec', transposed: false },
     { stored: 'b_dec', ours: 'b_dec', transposed: false },
   ];
-  readonly variants = [DECOUPLED];
-  readonly protocols: readonly Protocol[] = [
-    { variant: DECOUPLED, suffix: '' },
-    { variant: COUPLED, suffix: '_coupled' },
-  ];
+  readonly variants = [DECOUPLED, COUPLED];
   readonly batch: number;
   readonly d: number;
   readonly passStep: number;

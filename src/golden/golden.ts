@@ -12,13 +12,17 @@ import type { Device } from '../engine/device.ts';
 import { ReferenceDevice } from '../engine/reference/device.ts';
 import type { Adapter } from './adapter.ts';
 import { runCase } from './case-run.ts';
+import { compositionalAdapter } from './compositional.ts';
 import { dynamicSparsityAdapter } from './dynamic-sparsity.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
-import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
+import { hsaeForestAdapter } from './hsae-forest.ts';
 import { jumpreluAdapters } from './jumprelu.ts';
+import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
+import { matryoshkaTopKAdapter } from './matryoshka-topk.ts';
 import { Report } from './report.ts';
 import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
+import { treeSaeAdapter } from './tree-sae.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
 // One line each.
@@ -33,6 +37,10 @@ const adapters: readonly Adapter[] = [
   ...jumpreluAdapters,
   matryoshkaAdapter,
   dynamicSparsityAdapter,
+  treeSaeAdapter,
+  matryoshkaTopKAdapter,
+  hsaeForestAdapter,
+  compositionalAdapter,
 ];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {

@@ -175,8 +175,8 @@ class MatryoshkaCase extends TopKFamilyCase {
   }
 
   /** The fixture counts prefixes from 0. */
-  storedView(name: string): string {
-    return name === 'full' ? 'x_hat' : `x_hat_prefix_${Number(name.slice('prefix-'.length)) - 1}`;
+  viewTensor(view: string): string {
+    return `x_hat_prefix_${Number(view.slice('prefix-'.length)) - 1}`;
   }
 
   override async losses(pass: Pass): Promise<Named> {
@@ -202,8 +202,9 @@ class MatryoshkaCase extends TopKFamilyCase {
   }
 
   /** Of all groups, unweighted. */
-  #losses({ losses: { l2, aux: _, ...strict } }: Pass): number[] {
-    return [...Object.values(strict), l2];
+  #losses({ sae, losses }: Pass): number[] {
+    const [full, ...strict] = sae.views.map(({ name }) => losses[name === 'full' ? 'l2' : name]);
+    return [...strict, full];
   }
 }
 

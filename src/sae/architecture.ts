@@ -126,12 +126,24 @@ export interface Cost {
   decodeFlops: number;
 }
 
+/** What no code knows. */
+export interface About {
+  /** The idea in about three sentences. */
+  readonly idea: string;
+  /** The equations that are implemented, with their numbers in the paper. */
+  readonly equations: string;
+  /** When to use it, and when not. */
+  readonly use: string;
+}
+
 export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   /** Where it comes from: title and arXiv id. */
   readonly paper: string;
   /** One line for `archs` and the docs. */
   readonly summary: string;
+  /** For docs/architectures.md, in Markdown. */
+  readonly about: About;
   readonly hierarchical: boolean;
   readonly views: readonly string[];
   readonly normalization: InputNormalization;
@@ -139,6 +151,8 @@ export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
   readonly schema: Schema;
   /** What is wrong with values that are valid one by one, such as k > width. */
   check?(config: z.output<Schema>): string | undefined;
+  /** Configuration of about this width and L0, where the keys of the schema are not `width` and `k`. For benchmarks. */
+  sized?(size: { width: number; k: number }): Partial<z.input<Schema>>;
   /** Size and price of a model on activations of dimension d. */
   cost(config: z.output<Schema>, d: number): Cost;
   build(config: z.output<Schema>, context: BuildContext): TrainableSae;

@@ -51,6 +51,18 @@ export const batchtopk = defineArchitecture({
   name: 'batchtopk',
   paper: 'Bussmann, Leask, Nanda 2024, BatchTopK Sparse Autoencoders, arXiv 2412.06410',
   summary: 'flat; the k·B largest latents of a batch of B tokens are active, at inference those above a threshold',
+  about: {
+    idea:
+      'Keeps the k largest latents per token on average over the batch instead of exactly k in every token: hard tokens get ' +
+      'more, easy ones fewer. At inference a threshold learned as a running mean takes the place of the batch, so that tokens ' +
+      'do not depend on each other.',
+    equations:
+      'f = BatchTopK(ReLU(W_enc (x − b_dec) + b_enc)), L = ‖x − x̂‖² + α aux (section 3); inference by f > θ, θ the mean ' +
+      'smallest positive activation of the batches.',
+    use:
+      'The first choice among the flat ones for reconstruction at equal L0. L0 at inference is near k, not equal to it, and ' +
+      'individual tokens can have many latents.',
+  },
   hierarchical: false,
   views: ['full'],
   normalization: 'scalar',

@@ -176,12 +176,23 @@ export const dynamicSparsity = defineArchitecture({
   name: 'dynamic-sparsity',
   paper: 'HierarchicalSAE: Dynamic Feature Learning, without code',
   summary: 'flat; an L1 penalty that fades and adapts to the error, merging and resampling of latents',
+  about: {
+    idea:
+      'An L1 penalty that starts strong and fades, and adapts to how good the reconstruction is; latents that are hardly used ' +
+      'start anew and latents that point the same way are merged. Despite its title the model has no hierarchy.',
+    equations:
+      '(1)–(2) ReLU SAE, (3) λ_t, (4) usage and resampling, (5) α_t, (6) L = ‖x − x̂‖² + λ_t α_t ‖z‖₁, (7) merging.',
+    use:
+      "To examine that paper's claims. As published (λ to 0 and width d) it ends dense: every reconstruction metric improves " +
+      'for that reason alone. Set lambdaFinal > 0 and compare at equal L0.',
+  },
   hierarchical: false,
   views: ['full'],
   normalization: 'scalar',
   schema,
   check: ({ alphaMin, alphaMax }) =>
     alphaMin > alphaMax ? `alphaMin: ${alphaMin} is above alphaMax ${alphaMax}` : undefined,
+  sized: ({ width }) => ({ width }),
   cost: ({ width }, d) => flatCost(width, NOMINAL_L0, d),
   build: (config, context) => new DynamicSparsity(config, context),
 });

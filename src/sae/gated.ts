@@ -144,10 +144,23 @@ export const gated = defineArchitecture({
   name: 'gated',
   paper: 'Rajamanoharan et al. 2024, Improving Dictionary Learning with Gated Sparse Autoencoders, arXiv 2404.16014',
   summary: 'flat; a gate decides which latents are active, under an L1 penalty that does not shrink their magnitudes',
+  about: {
+    idea:
+      'Separates whether a latent is active from how strongly: a gate is penalised for being open, the magnitude is not. Gate and magnitude share ' +
+      'the encoder up to a scale and a bias per latent. As the gate is a step, it learns from a second reconstruction by its own positive part, ' +
+      'through a frozen decoder.',
+    equations:
+      'Section 3.2: f = 1[π > 0] ⊙ ReLU(W_mag (x − b_dec) + b_mag) with tied weights W_mag = e^r ⊙ W_gate; ' +
+      'L = ‖x − x̂‖² + λ‖ReLU(π)‖₁ + ‖x − x̂_frozen(ReLU(π))‖².',
+    use:
+      'Where the number of active latents should differ from token to token without the shrinkage of L1. L0 has to be found by trying λ; the ' +
+      'auxiliary reconstruction costs a second decoder pass per step.',
+  },
   hierarchical: false,
   views: ['full'],
   normalization: 'scalar',
   schema,
+  sized: ({ width }) => ({ width }),
   cost({ width }, d) {
     const flat = flatCost(width, NOMINAL_L0, d);
     return { ...flat, parameters: flat.parameters + 2 * width };

@@ -329,6 +329,17 @@ export const jumprelu = defineArchitecture({
   name: 'jumprelu',
   paper: 'Rajamanoharan et al. 2024, Jumping Ahead: … JumpReLU Sparse Autoencoders, arXiv 2407.14435',
   summary: 'flat; a latent is active above a threshold of its own, learned straight through',
+  about: {
+    idea:
+      'Every latent has a threshold of its own, below which it is silent and above which its value is kept. Thresholds are ' +
+      'learned although a step has no gradient: a straight-through estimate uses the inputs near the threshold. The penalty ' +
+      'counts active latents instead of their size, so codes are not shrunk.',
+    equations:
+      'f = z ⊙ H(z − θ), L = ‖x − x̂‖² + λ‖f‖₀ (section 3), or the quadratic target and the tanh penalty of later code.',
+    use:
+      'Strong reconstruction with a cheap encoder (no selection), L0 differing by token. Needs care: the penalty or a target ' +
+      'for L0, the bandwidth and the scale of the inputs have to fit each other; the first steps are dense.',
+  },
   hierarchical: false,
   views: ['full'],
   normalization: 'scalar',

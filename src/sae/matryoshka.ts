@@ -115,6 +115,17 @@ export const matryoshka = defineArchitecture({
   paper:
     'Bussmann, Nabeshima, Karvonen, Nanda 2025, Learning Multi-Level Features with Matryoshka SAEs, arXiv 2503.17547',
   summary: 'flat with nested prefixes, each of which reconstructs on its own; selection as in batchtopk',
+  about: {
+    idea:
+      'Nested prefixes of one dictionary each have to reconstruct the input on their own. Early latents must therefore ' +
+      'explain as much as possible by themselves and stay general; later ones add detail. This works against absorption and ' +
+      'splitting without an explicit tree.',
+    equations:
+      'L = (1/G) Σ_g w_g ‖x − x̂_g‖² + α aux, x̂_g from the latents before end_g (section 3); selection as in batchtopk.',
+    use:
+      'Where general features have to survive in wide dictionaries, or one model should serve at several sizes (every prefix ' +
+      'is a view). It reconstructs somewhat worse than batchtopk at equal L0, and gives no parents.',
+  },
   hierarchical: false,
   views: prefixViews(fixedEnds(DEFAULT_FRACTIONS, 16384)).map(({ name }) => name),
   normalization: 'scalar',

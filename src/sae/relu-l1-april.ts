@@ -68,10 +68,20 @@ export const reluL1April = defineArchitecture({
   name: 'relu-l1-april',
   paper: 'Anthropic 2024, Circuits Updates – April 2024: Update on how we train SAEs',
   summary: 'flat; rectified latents under an L1 penalty weighted by the norms of a free decoder',
+  about: {
+    idea:
+      'Weighs every code by the norm of its decoder row in the L1 penalty, which makes constraints on the decoder unnecessary: code times norm ' +
+      'is what a latent really adds. Together with a small initial decoder and clipping this trains with few dead latents and no resampling.',
+    equations: 'L = ‖x − x̂‖² + λ Σᵢ fᵢ ‖dᵢ‖, with the encoder and decoder of relu-l1.',
+    use:
+      'The better of the two L1 baselines, and where decoder norms should be free. Like relu-l1 it shrinks codes, and L0 has to be found by ' +
+      'trying λ.',
+  },
   hierarchical: false,
   views: ['full'],
   normalization: 'scalar',
   schema,
+  sized: ({ width }) => ({ width }),
   cost: ({ width }, d) => flatCost(width, NOMINAL_L0, d),
   build: (config, context) => new ReluL1April(config, context),
 });

@@ -109,10 +109,22 @@ export const reluL1 = defineArchitecture({
   name: 'relu-l1',
   paper: 'Bricken et al. 2023, Towards Monosemanticity; Cunningham et al. 2023, arXiv 2309.08600',
   summary: 'flat; rectified latents under an L1 penalty, decoder rows of unit norm',
+  about: {
+    idea:
+      'The first SAEs: rectified codes and a penalty on their sum. Decoder rows have unit norm, so that the penalty cannot be evaded by ' +
+      'small codes and large rows. On request latents that stay silent start anew at inputs that are reconstructed badly.',
+    equations:
+      'f = ReLU(W_enc (x − b_dec) + b_enc), x̂ = W_decᵀ f + b_dec; L = ‖x − x̂‖² + λ‖f‖₁ (Cunningham et al., ' +
+      'section 2).',
+    use:
+      'To reproduce early work, or as the simplest reference. L0 follows from λ only after training, and the penalty shrinks every code: ' +
+      'at equal L0 it reconstructs worse than topk.',
+  },
   hierarchical: false,
   views: ['full'],
   normalization: 'scalar',
   schema,
+  sized: ({ width }) => ({ width }),
   cost: ({ width }, d) => flatCost(width, NOMINAL_L0, d),
   build: (config, context) => new ReluL1(config, context),
 });

@@ -76,6 +76,17 @@ export const topk = defineArchitecture({
   name: 'topk',
   paper: 'Gao et al. 2024, Scaling and evaluating sparse autoencoders, arXiv 2406.04093',
   summary: 'flat; the k largest latents of each token are active',
+  about: {
+    idea:
+      'Instead of penalising activity, keep exactly the k largest latents of every token. L0 is chosen, not tuned, and active ' +
+      'latents are not shrunk as under an L1 penalty. Latents that have not fired for long learn from what the others leave over.',
+    equations:
+      'Section 2.3: z = TopK(W_enc (x − b_pre)), here with ReLU and a bias of the encoder as in dictionary_learning. Appendix A.2: ' +
+      'L = ‖x − x̂‖² + α ‖e − ê‖²/‖e − ē‖², ê from the k_aux best dead latents, α = 1/32.',
+    use:
+      'The baseline: fast, one sparsity knob, hard to break. Not when tokens need very different numbers of latents (batchtopk), or ' +
+      'when the relation between latents matters: nothing keeps a parent from being absorbed by its children.',
+  },
   hierarchical: false,
   views: ['full'],
   normalization: 'scalar',

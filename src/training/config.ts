@@ -95,9 +95,24 @@ export function stepsOf({ tokens, batch }: CommonConfig): number {
   return Math.ceil(tokens / batch);
 }
 
-/** Keys with their meaning and default, for `--help` and the docs. */
-export function describeKeys(architecture: Architecture): { key: string; default: unknown; meaning: string }[] {
-  return Object.entries({ ...common, ...architecture.schema.shape }).map(([key, schema]) => ({
+export interface KeyDescription {
+  key: string;
+  default: unknown;
+  meaning: string;
+}
+
+/** The keys of a run with this architecture. */
+export function describeKeys(architecture: Architecture): KeyDescription[] {
+  return [...describeShape(common), ...describeOwnKeys(architecture)];
+}
+
+/** The keys that the architecture adds. */
+export function describeOwnKeys(architecture: Architecture): KeyDescription[] {
+  return describeShape(architecture.schema.shape);
+}
+
+function describeShape(shape: z.core.$ZodShape): KeyDescription[] {
+  return Object.entries(shape as Record<string, z.ZodType>).map(([key, schema]) => ({
     key,
     default: schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined,
     meaning: schema.description ?? '',

@@ -16,6 +16,8 @@ const result = z.strictObject({
   features: z.literal(20),
   features_recovered: count.max(20),
   feature_f1: share,
+  absorption_rate: share,
+  decoder_leak: z.number().min(-1).max(1),
   own_forest: z.boolean(),
   edges: z.strictObject({
     predicted: count,

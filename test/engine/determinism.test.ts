@@ -145,6 +145,41 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.joinExperts(joined, codes, winner, sub, SHAPE.atoms);
     return partsOf(joined);
   },
+  joinCodes: (kernels, lab) => {
+    const parts = [lab.topped(), lab.encoded()];
+    const [fixed, open] = [
+      lab.bench.device.scratchCodes(ROWS, 2 * WIDTH, 2 * K),
+      lab.bench.device.scratchCodes(ROWS, 3 * WIDTH),
+    ];
+    kernels.joinCodes(fixed, [parts[0], parts[0]]);
+    kernels.joinCodes(open, parts);
+    return [...partsOf(fixed), ...partsOf(open)];
+  },
+  baseGradients: (kernels, lab) => {
+    const [below, above] = [lab.topped(), lab.encoded()];
+    const V = lab.out(WIDTH, WIDTH);
+    kernels.product(V, lab.W, lab.W, 'nt');
+    const dBelow = lab.bench.device.scratchLike(below, 'f32');
+    const dV = lab.out(WIDTH, WIDTH);
+    kernels.baseGradients(
+      { tensor: dBelow, accumulate: false },
+      { tensor: dV, accumulate: false },
+      below,
+      lab.indexed(below),
+      V,
+      above,
+      lab.dots(above),
+    );
+    return [dBelow, dV];
+  },
+  composedEntries: (kernels, lab) => {
+    const codes = lab.topped();
+    const base = lab.out(ROWS, WIDTH);
+    kernels.product(base, lab.x, lab.W, 'nt');
+    const out = { composed: lab.sums(ROWS), active: lab.sums(ROWS) };
+    kernels.composedEntries(out, codes, base, lab.perLatent);
+    return Object.values(out);
+  },
   product: (kernels, lab) => {
     const [nt, nn, tn] = [lab.out(ROWS, WIDTH), lab.out(ROWS, D), lab.out(WIDTH, D)];
     kernels.product(nt, lab.x, lab.W, 'nt');
@@ -256,41 +291,6 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.listAtLeast(set, lab.perLatent, 0.5);
     kernels.setSize(out, set);
     return [out];
-  },
-  joinCodes: (kernels, lab) => {
-    const parts = [lab.topped(), lab.encoded()];
-    const [fixed, open] = [
-      lab.bench.device.scratchCodes(ROWS, 2 * WIDTH, 2 * K),
-      lab.bench.device.scratchCodes(ROWS, 3 * WIDTH),
-    ];
-    kernels.joinCodes(fixed, [parts[0], parts[0]]);
-    kernels.joinCodes(open, parts);
-    return [...partsOf(fixed), ...partsOf(open)];
-  },
-  baseGradients: (kernels, lab) => {
-    const [below, above] = [lab.topped(), lab.encoded()];
-    const V = lab.out(WIDTH, WIDTH);
-    kernels.product(V, lab.W, lab.W, 'nt');
-    const dBelow = lab.bench.device.scratchLike(below, 'f32');
-    const dV = lab.out(WIDTH, WIDTH);
-    kernels.baseGradients(
-      { tensor: dBelow, accumulate: false },
-      { tensor: dV, accumulate: false },
-      below,
-      lab.indexed(below),
-      V,
-      above,
-      lab.dots(above),
-    );
-    return [dBelow, dV];
-  },
-  composedEntries: (kernels, lab) => {
-    const codes = lab.topped();
-    const base = lab.out(ROWS, WIDTH);
-    kernels.product(base, lab.x, lab.W, 'nt');
-    const out = { composed: lab.sums(ROWS), active: lab.sums(ROWS) };
-    kernels.composedEntries(out, codes, base, lab.perLatent);
-    return Object.values(out);
   },
   projectRows: (kernels, lab) => {
     const gradient = lab.out(WIDTH, D);

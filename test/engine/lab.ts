@@ -70,9 +70,8 @@ export class Lab {
 
   /** Latent 0 has many children, a few others have some, most have none. */
   #families(): Children {
-    const count = (p: number): number => (p === 0 ? 300 : p % 7 === 3 ? p % 11 : 0);
     const childPtr = new Uint32Array(WIDTH + 1);
-    for (let p = 0; p < WIDTH; p++) childPtr[p + 1] = childPtr[p] + count(p);
+    for (let p = 0; p < WIDTH; p++) childPtr[p + 1] = childPtr[p] + childCount(p);
     const children = Uint32Array.from({ length: childPtr[WIDTH] }, (_, i) => (7 * i) % WIDTH);
     return { childPtr: this.bench.put('u32', childPtr), children: this.bench.put('u32', children) };
   }
@@ -111,3 +110,5 @@ export class Lab {
     return { y, ...out };
   }
 }
+
+const childCount = (p: number): number => (p === 0 ? 300 : p % 7 === 3 ? p % 11 : 0);

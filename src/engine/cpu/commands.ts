@@ -80,6 +80,8 @@ export const KERNELS = {
   multiply: 'pi pp i',
   scaleWhere: 'pi pp i f',
   ghostError: 'pppp ii',
+  familyResiduals: 'ppppppppp iiiiii pi',
+  familyGradient: 'ppppppp iiiii f pi',
 } as const;
 
 export type KernelName = keyof typeof KERNELS;

@@ -7,6 +7,7 @@ import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
 import { expertsKernels } from './kernels/experts.ts';
 import { gatedMagnitudeKernels } from './kernels/gated-magnitudes.ts';
+import { familyKernels } from './kernels/family.ts';
 import { jumpKernels } from './kernels/jump.ts';
 import { penaltyKernels } from './kernels/penalty.ts';
 import { gateKernels } from './kernels/gate.ts';
@@ -30,5 +31,6 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...updateKernels(device),
     ...penaltyKernels(device),
     ...jumpKernels(device),
+    ...familyKernels(device),
   };
 }

@@ -5,6 +5,7 @@ import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
 import { gatedMagnitudeKernels } from './gated-magnitudes.ts';
+import { familyKernels } from './family.ts';
 import { jumpKernels } from './jump.ts';
 import { penaltyKernels } from './penalty.ts';
 import { gateKernels } from './gate.ts';
@@ -36,5 +37,6 @@ export function referenceKernels(device: Recorder): Kernels {
     ...updateKernels(device),
     ...penaltyKernels(device),
     ...jumpKernels(device),
+    ...familyKernels(device),
   };
 }

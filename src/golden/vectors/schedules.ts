@@ -1,7 +1,13 @@
 /** Schedules: tables of [step, value used for that step]. */
 import { z } from 'zod';
 import type { Device } from '../../engine/device.ts';
-import { linearWarmupDecay, warmTenthCosine, warmupCosine, warmupFromFirst } from '../../engine/schedules.ts';
+import {
+  cubicWarmup,
+  linearWarmupDecay,
+  warmTenthCosine,
+  warmupCosine,
+  warmupFromFirst,
+} from '../../engine/schedules.ts';
 import { readJson } from '../fixture.ts';
 import type { Report } from '../report.ts';
 
@@ -49,6 +55,13 @@ const known: readonly [name: string, make: (row: Row) => (step: number) => numbe
       const warm = warmupFromFirst(row.warm_up_steps!);
       const decay = linearWarmupDecay(row.training_steps!, 0, row.training_steps! - row.decay_steps!);
       return (step) => row.lr! * warm(step) * decay(step);
+    },
+  ],
+  [
+    'compositional cubic warm-up',
+    (row) => {
+      const factor = cubicWarmup(row.warmup_steps!);
+      return (step) => row.lr! * factor(step);
     },
   ],
   [

@@ -38,6 +38,11 @@ export class DeadLatents {
     this.#updated = updated;
   }
 
+  /** The counters after the observed batch. */
+  get updated(): Tensor {
+    return this.#updated!;
+  }
+
   /** The latents that are dead by the counters after the observed batch, or by those before it. */
   list(tape: Tape, when: 'after' | 'before' = 'after'): LatentSet {
     const set = { list: tape.device.scratch('u32', this.counter.shape[0]), count: tape.device.scratch('u32', 1) };

@@ -68,6 +68,8 @@ export async function restartLatents(
   for (const [i, latent] of restarted.entries()) {
     const vector = vectors.subarray(i * d, (i + 1) * d);
     const norm = normOf(vector);
+    // An input of zeros has no direction: its latent stays as it is.
+    if (norm === 0) continue;
     const unit = vector.map((value) => value / norm);
     device.write(W_dec, unit, latent * d);
     device.write(

@@ -22,7 +22,10 @@ function randomFamilies(random: Random, parents: number, width: number): number[
 
 function putFamilies(bench: Bench, families: readonly number[][]): Children {
   const starts = families.map((_, p) => families.slice(0, p + 1).flat().length);
-  return { childPtr: bench.put('u32', [0, ...starts]), children: bench.put('u32', [...families.flat(), 0]) };
+  return {
+    childPtr: bench.put('u32', [0, ...starts]),
+    children: bench.put('u32', [...families.flat(), 0]),
+  };
 }
 
 /** Codes of open size with any latents in any order: what scoreChildren leaves behind. */

@@ -22,6 +22,13 @@ function variance({ values, shape: [rows, d] }: Leaf): number {
 
 const squares = (values: Float64Array): number => values.reduce((sum, value) => sum + value * value, 0);
 
+/** mean((a − x)²) / (Var x + 1e-8) */
+function relative(a: Float64Array, { values: x }: Leaf): number {
+  const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
+  const variance = squares(x.map((value) => value - mean)) / (x.length - 1);
+  return squares(a.map((value, i) => value - x[i])) / x.length / (variance + 1e-8);
+}
+
 /** Σ (e − ê)² / Σ (e − mean of e over its row)², e = x − x̂ */
 function ratioOfResidual(estimate: Float64Array, reconstruction: Float64Array, x: Float64Array, d: number): number {
   const residual = x.map((value, i) => value - reconstruction[i]);
@@ -104,11 +111,6 @@ onEveryDevice((bench) => {
       bench.begin();
       const [x, other] = [leaf(random, rows, d), leaf(random, rows, d)];
       const [input, second] = [bench.put('f32', x.values, rows, d), bench.put('f32', other.values, rows, d)];
-      const ratio = (a: Float64Array, { values }: Leaf): number => {
-        const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-        const spread = squares(values.map((value) => value - mean)) / (values.length - 1);
-        return squares(a.map((value, i) => value - values[i])) / values.length / (spread + 1e-8);
-      };
       await checkGradients(
         bench,
         random,
@@ -120,7 +122,7 @@ onEveryDevice((bench) => {
             { value: relativeError(tape, t.a, second), weight: 0 },
           ],
         }),
-        (l) => 0.5 * ratio(l.a.values, x) - 0.25 * ratio(l.a.values, other),
+        (l) => 0.5 * relative(l.a.values, x) - 0.25 * relative(l.a.values, other),
       );
     }));
 
