@@ -27,6 +27,12 @@ const tiny: Readonly<Record<string, Tiny>> = {
   gated: { config: { width: 16, l1: 0.1, lr: 0.01 }, explosive: { lr: 1000 } },
   'dynamic-sparsity': { config: { width: 12, lambda0: 0.01, window: 8 }, explosive: { lr: 1000 } },
   batchtopk: { config: { width: 12, k: 2 }, explosive: { lr: 7000 }, shared: 'dictionary' },
+  matryoshka: {
+    config: { width: 12, k: 2, prefixes: 'random', randomPrefixes: 3, thresholdFrom: 5, deadAfter: 100 },
+    explosive: { lr: 7000 },
+    shared: 'dictionary',
+  },
+  'matryoshka-topk': { config: { width: 12, k: 2, lr: 0.01, deadAfter: 100 }, explosive: { lr: 1000 } },
   'h-sae': { config: { width: 12, k: 2, atoms: 3, subspace: 2 }, explosive: { lr: 500 } },
 };
 

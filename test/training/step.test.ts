@@ -84,6 +84,11 @@ describe.each(names)('%s: a step without a finite loss', (arch) => {
       taken: optimizer.taken,
     });
     for (let i = 0; i < 3; i++) expect(await step(i, false)).toMatchObject({ taken: true });
+    if (sae.standardizes && value === 1e30) {
+      // A token of equal elements is 0 once it is standardised, whatever its size.
+      expect(await step(3, true)).toMatchObject({ taken: true });
+      return;
+    }
     const before = await state();
     expect(await step(3, true)).toMatchObject({ taken: false });
     expect(await state()).toEqual(before);
