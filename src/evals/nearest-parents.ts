@@ -4,7 +4,7 @@ import { readCodes, type Device, type Tensor } from '../engine/device.ts';
 import { encodeTop, RELU } from '../engine/ops/encode.ts';
 import { Tape } from '../engine/tape.ts';
 import type { Nearest } from '../forest/nearest.ts';
-import { normalizeRows } from '../sae/parts/initial.ts';
+import { normalizeRows } from '../core/rows.ts';
 import type { OpenRun } from '../training/runs.ts';
 import { dictionaryOf } from './sample-firings.ts';
 
