@@ -101,9 +101,10 @@ function modelOf(arch, aim) {
   const architecture = architectureNamed(arch);
   const target = architectureNamed('topk').cost({ width: flatWidth, k: 1 }, d).parameters;
   const { sized, keys, at } = settings[arch];
-  const keysAt = (n) => ({ ...sized(n), ...keys, ...at[aim] });
+  const size = sized ?? ((width, k) => architecture.sized?.({ width, k }) ?? { width, k });
+  const keysAt = (n) => ({ ...size(n, Number(aim)), ...keys, ...at[aim] });
   const cost = (n) => architecture.cost(architecture.schema.parse(keysAt(n)), d);
-  let [low, high] = [1, 2];
+  let [low, high] = [8, 16];
   while (cost(high).parameters < target) [low, high] = [high, 2 * high];
   while (high - low > 1) {
     const middle = (low + high) >> 1;

@@ -166,3 +166,41 @@ export function familyGradient(args: usize, thread: i32, threads: i32): void {
     }
   }
 }
+
+/**
+ * (out [childTo − childFrom, childFrom − parentFrom + 1], latentPtr, entryOf, rowOf, rowPtr, index, value, parentFrom, childFrom, childTo,
+ * weight): each active entry of child c adds weight to out[c, p] for every parent p active in its row, and to the last column
+ */
+export function coActivate(args: usize, thread: i32, threads: i32): void {
+  const out = argP(args, 0),
+    latentPtr = argP(args, 1),
+    entryOf = argP(args, 2),
+    rowOf = argP(args, 3),
+    rowPtr = argP(args, 4),
+    index = argP(args, 5),
+    value = argP(args, 6),
+    parentFrom = argI(args, 7),
+    childFrom = argI(args, 8),
+    childTo = argI(args, 9),
+    weight = argF(args, 10);
+  const columns = <usize>(childFrom - parentFrom + 1);
+  const end = latentShare(latentPtr, childFrom, childTo, thread + 1, threads);
+  for (let c = latentShare(latentPtr, childFrom, childTo, thread, threads); c < end; c++) {
+    const own = out + ((<usize>(c - childFrom) * columns) << 2);
+    const last = own + ((columns - 1) << 2);
+    const to = load<u32>(latentPtr + (<usize>c << 2), 4);
+    for (let s = load<u32>(latentPtr + (<usize>c << 2)); s < to; s++) {
+      if (load<f32>(value + (<usize>load<u32>(entryOf + (<usize>s << 2)) << 2)) == 0) continue;
+      store<f32>(last, load<f32>(last) + weight);
+      const row = rowPtr + (<usize>load<u32>(rowOf + (<usize>s << 2)) << 2);
+      const rowEnd = load<u32>(row, 4);
+      for (let e = lowerBound(index, load<u32>(row), rowEnd, parentFrom); e < rowEnd; e++) {
+        const latent = latentOf(index, e);
+        if (latent >= <u32>childFrom) break;
+        if (load<f32>(value + (<usize>e << 2)) == 0) continue;
+        const o = own + (<usize>(latent - parentFrom) << 2);
+        store<f32>(o, load<f32>(o) + weight);
+      }
+    }
+  }
+}

@@ -34,7 +34,8 @@ export { defaultWarmup, linearWarmupDecay, warmupCosine } from './engine/schedul
 export { flatCost } from './sae/parts/cost.ts';
 export { DeadLatents } from './sae/parts/dead-latents.ts';
 export { geometricMedian } from './sae/parts/geometric-median.ts';
-export { normalizeRows, uniform, unitRows } from './sae/parts/initial.ts';
+export { uniform, unitRows } from './sae/parts/initial.ts';
+export { normalizeRows } from './core/rows.ts';
 export { Forest } from './forest/forest.ts';
 
 // Training, and what comes out of it.

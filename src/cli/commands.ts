@@ -8,6 +8,7 @@ import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { evalCommand } from './eval.ts';
 import { train } from './train.ts';
+import { extractCommand } from './extract.ts';
 import { harvestCommand } from './harvest.ts';
 import { lmInspect } from './lm-inspect.ts';
 
@@ -17,6 +18,7 @@ export const commands: readonly Command[] = [
   harvestCommand,
   train,
   evalCommand,
+  extractCommand,
   archs,
   benchStep,
   benchToyTreeCommand,

@@ -463,6 +463,11 @@ export interface FamilyKernels {
     W: Tensor,
     families: FamilyLevels & FamilyLinks,
   ): void;
+  /**
+   * out [children, parents + 1]: every active entry of child c adds weight to out[c, p] for each parent p active in the same row, and
+   * to out[c, parents] for itself.
+   */
+  coActivate(out: Tensor, codes: Codes, index: LatentIndex, levels: FamilyLevels, weight: number): void;
   /** dW_m += scale · σ_m Σ_k σ_k (Σ_rows a_m a_k) d_k over the members k of m's family, σ = 1 for its parent, −1 for children. */
   familyGradient(
     dW: Tensor,

@@ -18,7 +18,10 @@ import { Spread, squaredDistance } from '../training/validation.ts';
 export interface ToyRecovery {
   /** 1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over the held-out rows, in the SAE's input space. */
   variance_explained: number;
+  /** Mean number of active latents … */
   l0: number;
+  /** … and of those that the reconstruction is made of: fewer where levels reconstruct alone. */
+  l0_full: number;
   /** Share of latents that never fired on the held-out rows. */
   dead_fraction: number;
   /** True features with a latent whose decoder row has |cos| ≥ 0.9 (one to one). */
@@ -62,7 +65,8 @@ export async function recoverToyTree(
   await source.heldOut(0, x);
   const on = tree.heldOutTruth(0, count);
   const reconstructor = await Reconstructor.create(device, sae);
-  const { codes: all, views } = await reconstructor.run(x, [sae.views[0]]);
+  const full = sae.views.find(({ name }) => name === 'full')!;
+  const { codes: all, views } = await reconstructor.run(x, [full]);
   const decoder = await reconstructor.readDictionary();
   reconstructor.release();
   const spread = new Spread(d);
@@ -85,6 +89,7 @@ export async function recoverToyTree(
   return {
     variance_explained: 1 - squaredDistance(x, views[0]) / spread.total,
     l0: countFired(all) / count,
+    l0_full: countFired(all, full) / count,
     dead_fraction: countFiringLatents(all).filter((firings) => firings === 0).length / sae.width,
     features_recovered: Math.round(match.recoveredShare * tree.features),
     features: tree.features,

@@ -9,7 +9,7 @@
  * An edge p → c needs M(c, p) > τ and M(p, c) < τ: the parent covers the child, and not the other way round.
  *
  * For each child the rows in which it fires are read and sums over their latents kept, so that the pairs of one child at a time
- * exist: time is Σ over rows of L0², memory the sample and six numbers per latent.
+ * exist: time is Σ over rows of L0², memory the sample and a few numbers per latent.
  */
 import { InputError } from '../core/errors.ts';
 import type { Firings } from './firings.ts';
@@ -56,33 +56,35 @@ export function candidateParents(
   const childTotal = totalsOf(children, POWER[measure]);
   const parentTotal = children === parents ? childTotal : totalsOf(parents, POWER[measure]);
   const isCosine = measure === 'masked-cosine';
+  const isFrequent = Uint8Array.from({ length: parents.width }, (_, p) => (parents.countOf(p) >= minFirings ? 1 : 0));
   const ptr = new Uint32Array(children.width + 1);
-  const found: { parent: number[]; score: number[] } = { parent: [], score: [] };
+  const all: { parent: number[]; score: number[] } = { parent: [], score: [] };
   for (let c = 0; c < children.width; c++) {
+    const found: { parent: number; score: number }[] = [];
     if (children.countOf(c) >= minFirings) {
       for (const p of joint.gather(c)) {
-        if (parents.countOf(p) < minFirings || (children === parents && p === c)) continue;
-        const M = isCosine
-          ? joint.product[p] / Math.sqrt(joint.parent[p] * childTotal[c])
-          : joint.child[p] / childTotal[c];
-        const back = isCosine
-          ? joint.product[p] / Math.sqrt(joint.child[p] * parentTotal[p])
-          : joint.parent[p] / parentTotal[p];
-        if (!(M > threshold && back < threshold)) continue;
+        if (!isFrequent[p] || (children === parents && p === c)) continue;
+        const [sumC, sumP, product] = [joint.child(p), joint.parent(p), joint.product(p)];
+        const M = isCosine ? product / Math.sqrt(sumP * childTotal[c]) : sumC / childTotal[c];
+        if (!(M > threshold)) continue;
+        const back = isCosine ? product / Math.sqrt(sumC * parentTotal[p]) : sumP / parentTotal[p];
+        if (!(back < threshold)) continue;
         const scored = score ? score(p, c) : M;
-        if (scored === -Infinity) continue;
-        found.parent.push(p);
-        found.score.push(scored);
-      }
-      if (found.parent.length > MAX_EDGES) {
-        throw new InputError(`more than ${MAX_EDGES / 1e6} million possible edges at threshold ${threshold}`, {
-          hint: 'a higher threshold',
-        });
+        if (scored !== -Infinity) found.push({ parent: p, score: scored });
       }
     }
-    ptr[c + 1] = found.parent.length;
+    for (const edge of found.sort((a, b) => a.parent - b.parent)) {
+      all.parent.push(edge.parent);
+      all.score.push(edge.score);
+    }
+    if (all.parent.length > MAX_EDGES) {
+      throw new InputError(`more than ${MAX_EDGES / 1e6} million possible edges at threshold ${threshold}`, {
+        hint: 'a higher threshold',
+      });
+    }
+    ptr[c + 1] = all.parent.length;
   }
-  return { ptr, parent: Int32Array.from(found.parent), score: Float64Array.from(found.score) };
+  return { ptr, parent: Int32Array.from(all.parent), score: Float64Array.from(all.score) };
 }
 
 /** `[width]` Σ w(a) of each latent. */
@@ -93,12 +95,13 @@ function totalsOf(firings: Firings, power: number): Float64Array {
   return totals;
 }
 
+/** Sums of one pair, side by side in memory: Σ w(a_c), Σ w(a_p), Σ a_c a_p. */
+const SUMS = 3;
+
 /** Sums over the rows in which one child and each parent fire, rows in ascending order. */
 class JointSums {
-  /** `[parents]` Σ w(a_c), Σ w(a_p), Σ a_c a_p; valid for the parents of the last {@link gather}. */
-  readonly child: Float64Array;
-  readonly parent: Float64Array;
-  readonly product: Float64Array;
+  /** `[parents, SUMS]`, 0 for all but the parents of the last {@link gather}. */
+  readonly #sums: Float64Array;
   readonly #touched: Uint32Array;
   readonly #children: Firings;
   readonly #parents: Firings;
@@ -109,38 +112,36 @@ class JointSums {
     this.#children = children;
     this.#parents = parents;
     this.#power = power;
-    this.child = new Float64Array(parents.width);
-    this.parent = new Float64Array(parents.width);
-    this.product = new Float64Array(parents.width);
+    this.#sums = new Float64Array(SUMS * parents.width);
     this.#touched = new Uint32Array(parents.width);
   }
 
-  /** @returns the parents that fire with a child at least once, ascending; valid until the next call */
+  child = (p: number): number => this.#sums[SUMS * p];
+  parent = (p: number): number => this.#sums[SUMS * p + 1];
+  product = (p: number): number => this.#sums[SUMS * p + 2];
+
+  /** @returns the parents that fire with a child at least once, in the order of their first row; valid until the next call */
   gather(c: number): Uint32Array {
-    const { child, parent, product } = this;
+    const sums = this.#sums;
     const touched = this.#touched;
-    for (let i = 0; i < this.#count; i++) {
-      child[touched[i]] = 0;
-      parent[touched[i]] = 0;
-      product[touched[i]] = 0;
-    }
+    const power = this.#power;
+    for (let i = 0; i < this.#count; i++) sums.fill(0, SUMS * touched[i], SUMS * (touched[i] + 1));
     const { ptr, row, strength } = this.#children.byLatent;
     const { rowPtr, latent, strength: others } = this.#parents;
-    const power = this.#power;
     let count = 0;
     for (let i = ptr[c]; i < ptr[c + 1]; i++) {
       const a = strength[i];
       const weight = power === 0 ? 1 : power === 1 ? a : a * a;
       for (let e = rowPtr[row[i]]; e < rowPtr[row[i] + 1]; e++) {
-        const p = latent[e];
+        const at = SUMS * latent[e];
         const b = others[e];
-        if (child[p] === 0) touched[count++] = p;
-        child[p] += weight;
-        parent[p] += power === 0 ? 1 : power === 1 ? b : b * b;
-        product[p] += a * b;
+        if (sums[at] === 0) touched[count++] = latent[e];
+        sums[at] += weight;
+        sums[at + 1] += power === 0 ? 1 : power === 1 ? b : b * b;
+        sums[at + 2] += a * b;
       }
     }
     this.#count = count;
-    return touched.subarray(0, count).sort();
+    return touched.subarray(0, count);
   }
 }

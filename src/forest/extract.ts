@@ -99,7 +99,7 @@ function extract(
   if (method === 'cosine-coverage' && !directions) throw new TypeError('cosine-coverage needs decoder rows');
   const score = method === 'cosine-coverage' ? aboveChance(directions!) : undefined;
   const candidates = candidateParents(children, parents, { measure, threshold, minFirings, ...(score && { score }) });
-  const maxChildren = Math.max(HUB_FLOOR, HUB_SHARE * children.width);
+  const maxChildren = Math.max(HUB_FLOOR, Math.floor(HUB_SHARE * children.width));
   const fired = frequencies(children);
   const silent = fired.filter((count) => count === 0).length;
   return {

@@ -11,9 +11,10 @@
  *
  * sums over d in (6), means over the batch. Our reading: L_recon in (5) is the squared error per element of the batch at hand
  * (summed over d, α would be 0.1 throughout), and L_target is relative: 0.1 of the variance per element; the literal 2.5 is a
- * setting. Windows do not overlap: usage is looked at every w steps, before the merges. Resampling follows dictionary_learning
- * (parts/resampling.ts); Adam's moments of changed rows become 0; nothing changes after the last step. "Adam, weight decay
- * 0.01" is AdamW. Step: project, clip 1.0, Adam, renormalise.
+ * setting. Windows do not overlap: usage is looked at every w steps, before the merges. Resampling is Anthropic's recipe: with
+ * rows that are a multiple of x itself, as in dictionary_learning, inputs of norm √d that are not centred let the error explode
+ * when many latents start anew at once. Adam's moments of changed rows become 0; nothing changes after the last step. "Adam,
+ * weight decay 0.01" is AdamW. Step: project, clip 1.0, Adam, renormalise.
  *
  * With λ_T = 0 and width d the paper's model ends with most of its latents active: it becomes a dense rotation, every metric
  * of reconstruction improves for that reason alone, and a step costs as much as a dense one. Compare at equal L0 with a
@@ -55,6 +56,10 @@ const schema = z.strictObject({
     .max(1)
     .default(0.9)
     .describe('decoder cosine above which two latents are merged; 1 = never'),
+  resampling: z
+    .enum(['release', 'anthropic'])
+    .default('anthropic')
+    .describe('new encoder rows: a multiple of the direction of an input, or of the input itself (release)'),
   lr: z.number().positive().default(3e-4).describe('learning rate'),
   weightDecay: z.number().min(0).default(0.01).describe('weight decay of all parameters'),
   weightDecayStyle: z
@@ -136,7 +141,7 @@ class DynamicSparsity extends ReluSae {
   }
 
   async maintain({ step, x, clearMoments }: Maintenance): Promise<void> {
-    const { window, minUsage, mergeAbove } = this.#config;
+    const { window, minUsage, mergeAbove, resampling } = this.#config;
     const { device, seed, steps } = this.context;
     if ((step + 1) % window > 0 || step + 1 >= steps) return;
     const weights = { W_enc: this.encoder.W, b_enc: this.encoder.bias, W_dec: this.W_dec };
@@ -147,7 +152,7 @@ class DynamicSparsity extends ReluSae {
     const latents = [...free].sort((a, b) => a - b);
     const errors = await reconstructionErrors(device, this, x);
     const rows = drawRows(errors, latents.length, new Random(seed, 'resample', step));
-    await restartLatents(device, weights, latents, await gatherRows(device, x, rows), 'release', clearMoments);
+    await restartLatents(device, weights, latents, await gatherRows(device, x, rows), resampling, clearMoments);
     device.write(this.#silent, new Float32Array(this.width));
   }
 

@@ -37,7 +37,8 @@ import {
   type View,
 } from './architecture.ts';
 import { DeadLatents } from './parts/dead-latents.ts';
-import { normalizeRows, uniform } from './parts/initial.ts';
+import { normalizeRows } from '../core/rows.ts';
+import { uniform } from './parts/initial.ts';
 
 const schema = z.strictObject({
   width: z.number().int().min(2).default(16384).describe('number of top latents n, each with an expert'),

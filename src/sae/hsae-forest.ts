@@ -46,6 +46,7 @@ import {
   type TrainingForward,
   type View,
 } from './architecture.ts';
+import { CoActivationMeans } from './parts/co-activation.ts';
 import { DeadLatents } from './parts/dead-latents.ts';
 import { ghostCodes, ghostLoss } from './parts/ghost-gradients.ts';
 import { unitRows } from './parts/initial.ts';
@@ -74,9 +75,11 @@ const schema = z.strictObject({
     .default(true)
     .describe('false: independent SAEs, linked after training (the baseline of the paper)'),
   similarity: z
-    .enum(['encoder', 'decoder'])
+    .enum(['encoder', 'decoder', 'coactivation'])
     .default('encoder')
-    .describe('whose rows’ cosines decide who is whose parent'),
+    .describe(
+      'what decides who is whose parent: cosines of rows, or a running mean of P(parent | child) (a number per pair)',
+    ),
   assignEvery: z
     .number()
     .int()
@@ -145,6 +148,8 @@ export class HsaeForest implements TrainableSae {
   readonly #dead: DeadLatents;
   /** Some encoder rows of each level, as they were drawn. */
   readonly #sample: readonly Float32Array[];
+  /** Of each pair of levels, where they decide the links. */
+  readonly #together: readonly CoActivationMeans[];
   #forest: Forest;
 
   constructor(config: Config, context: BuildContext) {
@@ -160,6 +165,10 @@ export class HsaeForest implements TrainableSae {
     this.#log_threshold = device.persistent('f32', width);
     this.#dead = new DeadLatents(device.persistent('f32', width), config.deadAfter, { above: 0 });
     this.#links = { parents: device.persistent('u32', width), hasChildren: device.persistent('u32', width) };
+    const pairs = config.similarity === 'coactivation' ? this.#levels.slice(1) : [];
+    this.#together = pairs.map(
+      ({ from: split, to }, l) => new CoActivationMeans(device, { from: this.#levels[l].from, split, to }),
+    );
     const directions = unitRows(width, d, seed, 'W_dec');
     device.write(this.#W_enc, directions);
     device.write(this.#W_dec, directions);
@@ -188,7 +197,8 @@ export class HsaeForest implements TrainableSae {
   }
 
   get state(): Record<string, Tensor> {
-    return { parents: this.#links.parents, since_fired: this.#dead.counter };
+    const together = this.#together.map(({ sums }, l) => [`together_${l + 1}`, sums] as const);
+    return { parents: this.#links.parents, since_fired: this.#dead.counter, ...Object.fromEntries(together) };
   }
 
   /** Thresholds and λ that suit the first batch, see the top of this file. */
@@ -247,7 +257,10 @@ export class HsaeForest implements TrainableSae {
       observed: { ...observed, oldest: this.#dead.oldest(tape) },
       codes,
       reconstruction,
-      commit: () => this.#dead.commit(tape),
+      commit: () => {
+        this.#dead.commit(tape);
+        for (const means of this.#together) means.add(tape, codes, step);
+      },
     };
   }
 
@@ -281,6 +294,7 @@ export class HsaeForest implements TrainableSae {
   /** For each level but the first: the nearest latents of the level above, and their cosines. */
   async nearest(): Promise<Nearest[]> {
     const { device } = this.#context;
+    if (this.#together.length > 0) return Promise.all(this.#together.map((means) => means.nearest(device)));
     const W = this.#config.similarity === 'encoder' ? this.#W_enc : this.#W_dec;
     const rows = await device.read(W as Tensor & { dtype: 'f32' });
     const [...levels] = this.#levels.map(({ from, to }) => rows.subarray(from * this.d, to * this.d));
@@ -427,6 +441,11 @@ export const hsaeForest = defineArchitecture({
     return level === -1
       ? undefined
       : `targetL0: more active latents than the ${widths[level]} of level ${level + 1}; it can be at most the width`;
+  },
+  // Levels that double in width; both numbers are those of all levels together.
+  sized({ width, k }) {
+    const unit = Math.max(1, Math.round(width / 15));
+    return { widths: [unit, 2 * unit, 4 * unit, width - 7 * unit], targetL0: [k / 4] };
   },
   cost: ({ widths, targetL0 }, d) => {
     const width = widths.reduce((sum, n) => sum + n, 0);

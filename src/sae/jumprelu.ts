@@ -344,6 +344,7 @@ export const jumprelu = defineArchitecture({
   views: ['full'],
   normalization: 'scalar',
   schema,
+  sized: ({ width, k }) => ({ width, targetL0: k }),
   cost: (config, d) => {
     const flat = flatCost(config.width, config.targetL0, d);
     return { ...flat, parameters: flat.parameters + config.width };

@@ -31,7 +31,8 @@ import {
 } from './architecture.ts';
 import { DeadLatents } from './parts/dead-latents.ts';
 import { geometricMedian } from './parts/geometric-median.ts';
-import { normalizeRows, uniform } from './parts/initial.ts';
+import { normalizeRows } from '../core/rows.ts';
+import { uniform } from './parts/initial.ts';
 import { fixedEnds, prefixName, prefixViews, wrongFractions } from './parts/prefixes.ts';
 import { moreThanWidth } from './parts/top-k-family.ts';
 

@@ -52,7 +52,8 @@ import {
 } from './architecture.ts';
 import { DeadLatents } from './parts/dead-latents.ts';
 import { geometricMedian } from './parts/geometric-median.ts';
-import { normalizeRows, uniform } from './parts/initial.ts';
+import { normalizeRows } from '../core/rows.ts';
+import { uniform } from './parts/initial.ts';
 import { TreeLayers } from './parts/tree-layers.ts';
 
 /** The published run, in steps of 5 × 1024 tokens. */

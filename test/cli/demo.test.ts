@@ -12,6 +12,7 @@ const result = z.strictObject({
   folder: z.string(),
   variance_explained: z.number().max(1),
   l0: z.number().min(0),
+  l0_full: z.number().min(0),
   dead_fraction: share,
   features: z.literal(20),
   features_recovered: count.max(20),

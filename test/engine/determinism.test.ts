@@ -4,7 +4,7 @@ import { CpuDevice } from '../../src/engine/cpu/device.ts';
 import type { Codes, LatentSet, Tensor } from '../../src/engine/device.ts';
 import type { Kernels } from '../../src/engine/kernels.ts';
 import { Bench } from './devices.ts';
-import { D, FLOOR, K, Lab, ROWS, SHAPE, WIDTH } from './lab.ts';
+import { D, FLOOR, K, Lab, LEVELS, ROWS, SHAPE, WIDTH } from './lab.ts';
 
 /** A use of every kernel; the tensors whose bits are compared. */
 const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } = {
@@ -421,6 +421,27 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.scaleRows(ghost, false, lab.perRow, lab.row, 1);
     kernels.ghostError({ gradient, rowSums }, ghost, lab.x);
     return [gradient, rowSums];
+  },
+  familyResiduals: (_, lab) => {
+    const links = lab.levels();
+    const { dValue, next, rowSums } = lab.residuals(lab.encoded(), links);
+    return [dValue, next, rowSums];
+  },
+  coActivate: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.out(LEVELS.to - LEVELS.split, LEVELS.split - LEVELS.from + 1);
+    kernels.clear(out);
+    kernels.coActivate(out, codes, lab.indexed(codes), LEVELS, 0.3);
+    return [out];
+  },
+  familyGradient: (kernels, lab) => {
+    const links = lab.levels();
+    const codes = lab.encoded();
+    const { next } = lab.residuals(codes, links);
+    const dW = lab.out(WIDTH, D);
+    kernels.clear(dW);
+    kernels.familyGradient(dW, codes, lab.indexed(codes), next, lab.W, LEVELS, 0.1);
+    return [dW];
   },
 };
 

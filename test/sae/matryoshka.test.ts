@@ -4,7 +4,7 @@ import { ReferenceDevice } from '../../src/engine/reference/device.ts';
 import type { TrainableSae } from '../../src/sae/architecture.ts';
 import { batchtopk } from '../../src/sae/batchtopk.ts';
 import { matryoshka } from '../../src/sae/matryoshka.ts';
-import { randomEnds } from '../../src/sae/parts/prefixes.ts';
+import { fixedEnds, randomEnds } from '../../src/sae/parts/prefixes.ts';
 import { build, clustered, difference, floats, onDevices, parameter, passOf, put, train, type Pass } from './bench.ts';
 
 const [D, WIDTH, K, ROWS, SEED] = [16, 40, 4, 32, 1];
@@ -140,6 +140,11 @@ describe('prefixes', () => {
     ]);
   });
 
+  it('a group has one latent at least', () => {
+    expect(fixedEnds([0.01, 0.01, 0.98], 40)).toEqual([1, 2, 40]);
+    expect(fixedEnds([1], 3)).toEqual([3]);
+  });
+
   it('random ends: different, ascending, the last one the width; lengths as likely as √L − √(L − 1)', () => {
     const width = 9;
     const counts = new Float64Array(width + 1);
@@ -157,7 +162,7 @@ describe('prefixes', () => {
   it.each([
     [{ k: 41 }, /k: 41 active latents of width 40/],
     [{ groupFractions: [0.5, 0.4] }, /groupFractions: they sum to 0.9/],
-    [{ groupFractions: [0.01, 0.99] }, /groupFractions: group 1 \(0.01 of width 40\) has no latent/],
+    [{ width: 2, k: 1 }, /groupFractions: 3 groups of width 2 leave no latent/],
     [{ groupWeights: [1, 1] }, /groupWeights: 2 weights for 3 groups/],
     [{ groupWeights: [1, 1, 1], prefixes: 'random' }, /groupWeights: random prefixes have no groups/],
     [{ prefixes: 'random', randomPrefixes: 41 }, /randomPrefixes: 41 different prefixes of width 40/],

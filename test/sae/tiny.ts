@@ -1,5 +1,6 @@
 /** A tiny model of every architecture, for the tests that hold for all of them. A new architecture needs an entry here. */
 import type { Architecture } from '../../src/sae/architecture.ts';
+import { architectures } from '../../src/sae/registry.ts';
 
 /** Dimension of the activations that tiny models are for, as in the toy tree. */
 export const D = 20;
@@ -8,9 +9,9 @@ export const D = 20;
 export const STEPS = 24;
 
 export interface Tiny {
-  /** Keys of a model of some 12 to 40 latents with about 2 active ones per token. */
+  /** Keys of a model of some 12 to 40 latents with about 2 active ones per token, and with the views of the defaults. */
   config: Record<string, unknown>;
-  /** Keys that make it diverge: a learning rate a million times too large. */
+  /** Keys that make it diverge: a learning rate a million times too large, or more. */
   explosive: Record<string, unknown>;
   /**
    * What training and inference have in common: `codes` = with the same weights they select the same latents at the same
@@ -27,9 +28,35 @@ const tiny: Readonly<Record<string, Tiny>> = {
   gated: { config: { width: 16, l1: 0.1, lr: 0.01 }, explosive: { lr: 1000 } },
   'dynamic-sparsity': { config: { width: 12, lambda0: 0.01, window: 8 }, explosive: { lr: 1000 } },
   batchtopk: { config: { width: 12, k: 2 }, explosive: { lr: 7000 }, shared: 'dictionary' },
-  'matching-pursuit': { config: { width: 16, k: 2, lr: 0.01 }, explosive: { lr: 7000 } },
+  jumprelu: {
+    config: { width: 12, targetL0: 2, lr: 0.01, thresholdInit: 0.1, bandwidth: 0.1 },
+    explosive: { lr: 1000 },
+  },
+  'hsae-forest': {
+    config: { widths: [4, 6, 8, 12], targetL0: [2], assignEvery: 8, lr: 0.01, thresholdInit: 0.1 },
+    // Its decoder rows are normalised and its thresholds silence what explodes: only an overflow stops it.
+    explosive: { lr: 1e30 },
+    shared: 'nothing',
+  },
+  'tree-sae': {
+    config: {
+      layers: [6, 12],
+      k: [2, 1],
+      lr: 0.01,
+      deadAfter: 4,
+      eligibleWithin: 8,
+      reallocateAfter: 6,
+      rootReset: 20,
+    },
+    explosive: { lr: 1000 },
+  },
   'h-sae': { config: { width: 12, k: 2, atoms: 3, subspace: 2 }, explosive: { lr: 500 } },
 };
+
+/** Architectures with a tiny model, by name; a test fails if one has none. */
+export const tested = architectures
+  .filter(({ name }) => Object.hasOwn(tiny, name))
+  .map((one) => [one.name, one] as const);
 
 /** @throws Error that says where to add one */
 export function tinyOf({ name }: Architecture): Required<Tiny> {

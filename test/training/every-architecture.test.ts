@@ -7,13 +7,12 @@ import { NormalizedSource } from '../../src/activations/normalized-source.ts';
 import { InterruptedError } from '../../src/core/errors.ts';
 import { CpuDevice } from '../../src/engine/cpu/device.ts';
 import { Optimizer } from '../../src/engine/optim.ts';
-import { architectures } from '../../src/sae/registry.ts';
 import { loadOptimizer, readCfg, readState, saveCheckpoint } from '../../src/training/checkpoint.ts';
 import { resolveConfig } from '../../src/training/config.ts';
 import { Member } from '../../src/training/member.ts';
 import { openRun } from '../../src/training/runs.ts';
 import { train } from '../../src/training/trainer.ts';
-import { STEPS, tinyOf } from '../sae/tiny.ts';
+import { STEPS, tested, tinyOf } from '../sae/tiny.ts';
 import { finalState, temporaryFolder, timelessMetrics } from './support.ts';
 
 const BATCH = 32;
@@ -46,34 +45,31 @@ async function trainUntil(
   return member.step;
 }
 
-describe.each(architectures.map((architecture) => [architecture.name, architecture] as const))(
-  '%s',
-  (arch, architecture) => {
-    const { config } = tinyOf(architecture);
+describe.each(tested)('%s', (arch, architecture) => {
+  const { config } = tinyOf(architecture);
 
-    it('stopped after any step and resumed, on any number of threads', async () => {
-      const [whole, pieces] = ['whole', 'pieces'].map((name) => makeIn(temporaryFolder(), name));
-      expect(await trainUntil(STEPS, { folder: whole, arch, config, threads: 1 })).toBe(STEPS);
-      for (let step = 1; step <= STEPS; step++)
-        expect(await trainUntil(step, { folder: pieces, arch, config, threads: 1 + (step % 2) })).toBe(step);
-      expect(finalState(pieces)).toEqual(finalState(whole));
-      expect(timelessMetrics(pieces)).toEqual(timelessMetrics(whole));
-    });
+  it('stopped after any step and resumed, on any number of threads', async () => {
+    const [whole, pieces] = ['whole', 'pieces'].map((name) => makeIn(temporaryFolder(), name));
+    expect(await trainUntil(STEPS, { folder: whole, arch, config, threads: 1 })).toBe(STEPS);
+    for (let step = 1; step <= STEPS; step++)
+      expect(await trainUntil(step, { folder: pieces, arch, config, threads: 1 + (step % 2) })).toBe(step);
+    expect(finalState(pieces)).toEqual(finalState(whole));
+    expect(timelessMetrics(pieces)).toEqual(timelessMetrics(whole));
+  });
 
-    it('opened and saved again it is the same checkpoint', async () => {
-      const folder = makeIn(temporaryFolder(), 'run');
-      await trainUntil(STEPS, { folder, arch, config, threads: 1 });
-      const device = await CpuDevice.create({ threads: 1 });
-      const { sae, checkpoint } = openRun(folder, device);
-      const optimizer = new Optimizer(device, sae.parameters, sae.update);
-      loadOptimizer(checkpoint, device, optimizer);
-      const copy = makeIn(temporaryFolder(), 'copy');
-      await saveCheckpoint(copy, device, sae, optimizer, readCfg(checkpoint), readState(checkpoint), 1);
-      await device.close();
-      expect(finalState(copy)).toEqual(finalState(folder));
-    });
-  },
-);
+  it('opened and saved again it is the same checkpoint', async () => {
+    const folder = makeIn(temporaryFolder(), 'run');
+    await trainUntil(STEPS, { folder, arch, config, threads: 1 });
+    const device = await CpuDevice.create({ threads: 1 });
+    const { sae, checkpoint } = openRun(folder, device);
+    const optimizer = new Optimizer(device, sae.parameters, sae.update);
+    loadOptimizer(checkpoint, device, optimizer);
+    const copy = makeIn(temporaryFolder(), 'copy');
+    await saveCheckpoint(copy, device, sae, optimizer, readCfg(checkpoint), readState(checkpoint), 1);
+    await device.close();
+    expect(finalState(copy)).toEqual(finalState(folder));
+  });
+});
 
 function makeIn(parent: string, name: string): string {
   const folder = join(parent, name);

@@ -7,17 +7,17 @@ import { DivergedError } from '../../src/core/errors.ts';
 import { ReferenceDevice } from '../../src/engine/reference/device.ts';
 import type { Device, Tensor } from '../../src/engine/device.ts';
 import { Optimizer } from '../../src/engine/optim.ts';
-import { architectureNamed, architectures } from '../../src/sae/registry.ts';
+import { architectureNamed } from '../../src/sae/registry.ts';
 import { resolveConfig } from '../../src/training/config.ts';
 import { Member } from '../../src/training/member.ts';
 import { openRun } from '../../src/training/runs.ts';
 import { trainStep } from '../../src/training/step.ts';
 import { train } from '../../src/training/trainer.ts';
-import { tinyOf } from '../sae/tiny.ts';
+import { tested, tinyOf } from '../sae/tiny.ts';
 import { finalState, jsonOf, latestOf, metricsOf, run, SMALL_RUN, sets, temporaryFolder } from './support.ts';
 
 const BATCH = 8;
-const names = architectures.map(({ name }) => name);
+const names = tested.map(([name]) => name);
 
 /** The toy tree with some batches spoiled. */
 class SpoiledSource extends ToyTree {
@@ -67,6 +67,8 @@ describe.each(names)('%s: a step without a finite loss', (arch) => {
     const device = new ReferenceDevice();
     const source = new ToyTree(0);
     const { sae, optimizer } = member(device, arch, source);
+    // Large values are ordinary once a token is standardised.
+    if (sae.standardizes && Number.isFinite(value)) return;
     const rows = new Float32Array(BATCH * source.d);
     const x = device.persistent('f32', BATCH, source.d);
     const step = async (index: number, spoil: boolean): ReturnType<typeof trainStep> => {
@@ -84,6 +86,11 @@ describe.each(names)('%s: a step without a finite loss', (arch) => {
       taken: optimizer.taken,
     });
     for (let i = 0; i < 3; i++) expect(await step(i, false)).toMatchObject({ taken: true });
+    if (sae.standardizes && value === 1e30) {
+      // A token of equal elements is 0 once it is standardised, whatever its size.
+      expect(await step(3, true)).toMatchObject({ taken: true });
+      return;
+    }
     const before = await state();
     expect(await step(3, true)).toMatchObject({ taken: false });
     expect(await state()).toEqual(before);
@@ -134,7 +141,7 @@ describe.each(names)('%s diverges', (arch) => {
   it('with a learning rate that is a million times too large', async () => {
     const out = join(temporaryFolder(), 'run');
     const { config, explosive } = tinyOf(architectureNamed(arch));
-    const own = Object.entries({ ...config, ...explosive }).map(([key, value]) => `${key}=${String(value)}`);
+    const own = Object.entries({ ...config, ...explosive }).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
     const flags = [
       '--acts',
       'synthetic:toy-tree',

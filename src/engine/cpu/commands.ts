@@ -83,6 +83,7 @@ export const KERNELS = {
   scaleWhere: 'pi pp i f',
   ghostError: 'pppp ii',
   familyResiduals: 'ppppppppp iiiiii pi',
+  coActivate: 'ppppppp iii f',
   familyGradient: 'ppppppp iiiii f pi',
 } as const;
 

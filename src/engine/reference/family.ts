@@ -14,10 +14,10 @@ export function familyKernels({ record }: Recorder): FamilyKernels {
         const [index, value, weights] = [u32(codes.index), f32(codes.value), f32(W)];
         const d = W.shape[1];
         const [gradient, ring, sums] = [f32(dValue).fill(0), u32(next).fill(NONE), f64(rowSums).fill(0)];
+        const sign = (e: number): number => (index[e] < levels.split ? 1 : -1);
         eachFamily(codes, levels, (row, members) => {
           members.forEach((e, m) => (ring[e] = members[(m + 1) % members.length]));
           const residual = new Float64Array(d);
-          const sign = (e: number): number => (index[e] < levels.split ? 1 : -1);
           for (const e of members)
             for (let i = 0; i < d; i++) residual[i] += sign(e) * value[e] * weights[index[e] * d + i];
           sums[row] += residual.reduce((sum, r) => sum + r * r, 0);
@@ -25,6 +25,22 @@ export function familyKernels({ record }: Recorder): FamilyKernels {
             let dot = 0;
             for (let i = 0; i < d; i++) dot += residual[i] * weights[index[e] * d + i];
             gradient[e] = 2 * sign(e) * dot;
+          }
+        });
+      });
+    },
+
+    coActivate(out, codes, _latents, { from, split, to }, weight) {
+      record(() => {
+        const [counts, index, value] = [f32(out), u32(codes.index), f32(codes.value)];
+        const columns = split - from + 1;
+        eachRow(codes, (_row, first, last) => {
+          const active = [...index.subarray(first, last)].filter((_, e) => value[first + e] !== 0);
+          for (const child of active.filter((latent) => split <= latent && latent < to)) {
+            const own = (child - split) * columns;
+            counts[own + columns - 1] += Math.fround(weight);
+            for (const parent of active)
+              if (from <= parent && parent < split) counts[own + parent - from] += Math.fround(weight);
           }
         });
       });

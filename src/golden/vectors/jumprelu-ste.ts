@@ -28,9 +28,10 @@ const schema = z.object({
 
 const TOLERANCE = { abs: 2e-6 };
 
+const column = (row: readonly number[], name: Column): number => row[COLUMNS.indexOf(name)];
+
 export async function runJumpreluSte(device: Device, path: string, report: Report): Promise<void> {
   const { rows } = readJson(path, schema);
-  const column = (row: readonly number[], name: Column): number => row[COLUMNS.indexOf(name)];
   for (const bandwidth of new Set(rows.map((row) => column(row, 'bandwidth')))) {
     const group = rows.filter((row) => column(row, 'bandwidth') === bandwidth);
     const of = (name: Column): number[] => group.map((row) => column(row, name));

@@ -1,5 +1,6 @@
 /** Initial weights: seeded per parameter, so that adding a parameter changes no other. */
 import { Random } from '../../core/random.ts';
+import { normalizeRows } from '../../core/rows.ts';
 
 /** Rows drawn from a normal distribution and divided by their norm: [rows, cols]. */
 export function unitRows(rows: number, cols: number, seed: number, name: string): Float32Array {
@@ -14,14 +15,4 @@ export function unitRows(rows: number, cols: number, seed: number, name: string)
 export function uniform(count: number, limit: number, seed: number, name: string): Float32Array {
   const random = new Random(seed, 'init', name);
   return Float32Array.from({ length: count }, () => limit * (2 * random.uniform() - 1));
-}
-
-/** Divides every row by its norm, in place. */
-export function normalizeRows(values: Float32Array, cols: number): void {
-  for (let start = 0; start < values.length; start += cols) {
-    let square = 0;
-    for (let i = start; i < start + cols; i++) square += values[i] ** 2;
-    const norm = Math.sqrt(square);
-    if (norm > 0) for (let i = start; i < start + cols; i++) values[i] /= norm;
-  }
 }

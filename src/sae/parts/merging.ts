@@ -7,7 +7,7 @@ import { readCodes, type Device, type Tensor } from '../../engine/device.ts';
 import { encodeAtLeast } from '../../engine/ops/encode.ts';
 import { Tape } from '../../engine/tape.ts';
 import type { Maintenance } from '../architecture.ts';
-import { normalizeRows } from './initial.ts';
+import { normalizeRows } from '../../core/rows.ts';
 import type { FlatWeights } from './resampling.ts';
 
 /** Two latents, the lower one first. */

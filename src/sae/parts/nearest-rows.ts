@@ -1,7 +1,7 @@
 /** For every row the row of another matrix with the largest cosine, by the device's encoder: the n · m cosines are never kept. */
 import type { Device, Tensor } from '../../engine/device.ts';
 import type { Nearest } from '../../forest/assignment.ts';
-import { normalizeRows } from './initial.ts';
+import { normalizeRows } from '../../core/rows.ts';
 
 /** Added to cosines, because the encoder selects among positive scores. */
 const LIFT = 2;

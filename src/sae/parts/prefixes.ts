@@ -2,10 +2,13 @@
 import type { Random } from '../../core/random.ts';
 import type { View } from '../architecture.ts';
 
-/** Ends of groups of fixed shares: ⌊fraction · width⌋ latents each, the remainder in the last group (dictionary_learning). */
+/**
+ * Ends of groups of fixed shares: ⌊fraction · width⌋ latents each, the remainder in the last group (dictionary_learning). Ours: at
+ * least one latent each, for dictionaries of a few latents.
+ */
 export function fixedEnds(fractions: readonly number[], width: number): number[] {
   const ends: number[] = [];
-  for (const fraction of fractions) ends.push((ends.at(-1) ?? 0) + Math.floor(fraction * width));
+  for (const fraction of fractions) ends.push((ends.at(-1) ?? 0) + Math.max(1, Math.floor(fraction * width)));
   ends[ends.length - 1] = width;
   return ends;
 }
@@ -33,8 +36,7 @@ export const prefixName = (i: number): string => `prefix-${i + 1}`;
 export function wrongFractions(fractions: readonly number[], width: number): string | undefined {
   const sum = fractions.reduce((total, fraction) => total + fraction, 0);
   if (Math.abs(sum - 1) > 1e-6) return `groupFractions: they sum to ${sum}; the groups together are the dictionary, 1`;
-  const ends = fixedEnds(fractions, width);
-  const empty = ends.findIndex((end, i) => end <= (ends[i - 1] ?? 0));
-  if (empty < 0) return undefined;
-  return `groupFractions: group ${empty + 1} (${fractions[empty]} of width ${width}) has no latent`;
+  const last = fixedEnds(fractions, width).at(-2) ?? 0;
+  if (last < width) return undefined;
+  return `groupFractions: ${fractions.length} groups of width ${width} leave no latent for the last one`;
 }

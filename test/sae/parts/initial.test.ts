@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { normalizeRows, uniform, unitRows } from '../../../src/sae/parts/initial.ts';
+import { normalizeRows } from '../../../src/core/rows.ts';
+import { uniform, unitRows } from '../../../src/sae/parts/initial.ts';
 
 it('unit rows have norm 1 and point everywhere', () => {
   const [rows, d] = [400, 7];

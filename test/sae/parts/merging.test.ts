@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Random } from '../../../src/core/random.ts';
-import { normalizeRows } from '../../../src/sae/parts/initial.ts';
+import { normalizeRows } from '../../../src/core/rows.ts';
 import { disjointPairs, mergeLatents, similarRows, type LatentPair } from '../../../src/sae/parts/merging.ts';
 import { onEveryDevice } from '../../engine/devices.ts';
 

@@ -30,6 +30,11 @@ export function familyKernels(device: CpuDevice): FamilyKernels {
         4 * words,
       );
     },
+    coActivate(out, codes, index, { from, split, to }, weight) {
+      const entries = [on(index.latentPtr), on(index.entryOf), on(index.rowOf)];
+      const rows = [on(codes.rowPtr), on(codes.index), on(codes.value)];
+      device.emit('coActivate', on(out), ...entries, ...rows, from, split, to, weight);
+    },
     familyGradient(dW, codes, index, next, W, { from, split, to }, scale) {
       device.emit(
         'familyGradient',
