@@ -8,6 +8,7 @@ export * from './standardize';
 export * from './gated-magnitudes';
 export * from './tiers';
 export * from './pursuit';
+export * from './layer-norm';
 export * from './penalty';
 export * from './jump';
 export * from './batch-top';

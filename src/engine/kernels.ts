@@ -272,6 +272,17 @@ export interface PursuitKernels {
   ): void;
 }
 
+/** Layer norm of codes. */
+export interface LayerNormKernels {
+  /**
+   * out_r [rows, width] = (h_r − mean) / std over all elements of the row, zeros included (biased, no epsilon: a row of equal elements is
+   * 0/0), std [rows]; silent_r (f64) = 1 where no value of the row is positive, else 0.
+   */
+  normalizeCodes(out: { out: Tensor; std: Tensor; silent: Tensor }, codes: Codes): void;
+  /** dValue_e (+)= (dOut_e − mean(dOut_r) − out_e · mean(dOut_r · out_r)) / std_r; `saved` is what normalizeCodes wrote. */
+  normalizeCodesGradient(dValue: GradientTarget, codes: Codes, saved: { out: Tensor; std: Tensor }, dOut: Tensor): void;
+}
+
 /** Dense rows, flat arrays and scalars. */
 export interface DenseKernels {
   /** out = a·bᵀ ('nt'), a·b ('nn') or aᵀ·b ('tn'). */
@@ -492,6 +503,7 @@ export interface Kernels
     PenaltyKernels,
     TiersKernels,
     PursuitKernels,
+    LayerNormKernels,
     DenseKernels,
     StandardizeKernels,
     UpdateKernels,

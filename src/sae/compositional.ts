@@ -38,12 +38,18 @@ import {
 import { DeadLatents } from './parts/dead-latents.ts';
 import { geometricMedian } from './parts/geometric-median.ts';
 import { unitRows } from './parts/initial.ts';
-import { ofEachTier, perTier, TIERS } from './parts/tiers.ts';
+import { LiteralCompositional, literalCost } from './compositional-literal.ts';
+import { ofEachTier, perTier, viewsOfTiers } from './parts/tiers.ts';
 
 const weight = z.number().min(0);
 
 const schema = z.strictObject({
-  variant: z.enum(['stable']).default('stable').describe('stable = our redesign'),
+  variant: z
+    .enum(['stable', 'literal'])
+    .default('stable')
+    .describe(
+      'stable = our redesign; literal = as published, with the keys width, l1, tierWeights, lr and warmupSteps',
+    ),
   width: perTier
     .default(4608)
     .describe('latents of all tiers, shared 1 : 2 : 3, or a list of three; published [768, 1536, 2304]'),
@@ -52,11 +58,11 @@ const schema = z.strictObject({
     .enum(['topk', 'relu'])
     .default('topk')
     .describe('selection in each tier; relu comes with the L1 penalty'),
-  l1: weight.default(0.04).describe('λ1 (relu)'),
+  l1: weight.default(0.04).describe('λ1 (relu, literal)'),
   tierWeights: z
     .tuple([weight, weight, weight])
     .default([0.1, 0.3, 0.6])
-    .describe('w, share of each tier in the penalty (relu)'),
+    .describe('w, share of each tier in the penalty (relu; literal: at the start)'),
   l1Warmup: z.number().min(0).max(1).default(0.2).describe('share of the run over which λ1 rises from 0 (relu)'),
   curriculum: z.boolean().default(true).describe('tier 2 enters after a quarter of the run, tier 3 after half'),
   startFromData: z
@@ -81,7 +87,7 @@ const schema = z.strictObject({
     .describe('cubic warm-up; null = 2000, at most a tenth of the run'),
 });
 
-export type CompositionalConfig = z.output<typeof schema>;
+type Config = z.output<typeof schema>;
 
 /** Rows of the first batch that decide the encoders' scale. */
 const SCALE_ROWS = 64;
@@ -118,12 +124,12 @@ class Compositional implements TrainableSae {
   readonly update: UpdatePlan;
   /** tiers: how many have been trained; oldest<i>: largest number of rows since a latent of tier i fired. */
   hostState: HostState;
-  readonly #config: CompositionalConfig;
+  readonly #config: Config;
   readonly #context: BuildContext;
   readonly #tiers: readonly Tier[];
   readonly #bias: Tensor;
 
-  constructor(config: CompositionalConfig, context: BuildContext) {
+  constructor(config: Config, context: BuildContext) {
     const { device, d, seed, steps } = context;
     const widths = ofEachTier(config.width);
     const ks = ofEachTier(config.k);
@@ -131,7 +137,7 @@ class Compositional implements TrainableSae {
     this.#context = context;
     this.d = d;
     this.width = widths.reduce((sum, n) => sum + n);
-    this.views = viewsOf(widths);
+    this.views = viewsOfTiers(widths);
     const tensor = (...shape: number[]): Tensor => device.persistent('f32', ...shape);
     this.#bias = tensor(d);
     this.#tiers = widths.map((n, i) => ({
@@ -326,15 +332,6 @@ function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return sum;
 }
 
-/** The cumulative prefixes. */
-export function viewsOf(widths: readonly number[]): View[] {
-  const ends = widths.map((_, i) => widths.slice(0, i + 1).reduce((sum, n) => sum + n));
-  return [
-    { name: 'full', from: 0, to: ends[TIERS - 1] },
-    ...ends.slice(0, -1).map((to, i) => ({ name: `tier-${i + 1}`, from: 0, to })),
-  ];
-}
-
 export const compositional = defineArchitecture({
   name: 'compositional',
   paper:
@@ -356,15 +353,20 @@ export const compositional = defineArchitecture({
   views: ['full', 'tier-1', 'tier-2'],
   normalization: 'scalar',
   schema,
-  check: ({ width, k }) => {
+  check: ({ variant, activation, width, k, tierWeights }) => {
+    if (variant === 'literal')
+      return tierWeights.some((w) => w === 0)
+        ? 'tierWeights: the literal variant learns their logarithms; they have to be positive'
+        : undefined;
     const [widths, ks] = [ofEachTier(width), ofEachTier(k)];
-    const wrong = widths.findIndex((n, i) => ks[i] > n);
+    const wrong = activation === 'topk' ? widths.findIndex((n, i) => ks[i] > n) : -1;
     return wrong < 0
       ? undefined
       : `k: ${ks[wrong]} active latents in tier ${wrong + 1} of width ${widths[wrong]}; k can be at most the width`;
   },
-  cost: ({ width, k }, d) => {
+  cost: ({ variant, width, k }, d) => {
     const [widths, ks] = [ofEachTier(width), ofEachTier(k)];
+    if (variant === 'literal') return literalCost(widths, d);
     const all = widths.reduce((sum, n) => sum + n);
     const between = [1, 2];
     return {
@@ -374,5 +376,6 @@ export const compositional = defineArchitecture({
       decodeFlops: 2 * d * ks.reduce((sum, n) => sum + n),
     };
   },
-  build: (config, context) => new Compositional(config, context),
+  build: (config, context) =>
+    config.variant === 'literal' ? new LiteralCompositional(config, context) : new Compositional(config, context),
 });

@@ -292,6 +292,16 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.setSize(out, set);
     return [out];
   },
+  normalizeCodes: (_, lab) => Object.values(lab.normalized(lab.topped())),
+  normalizeCodesGradient: (kernels, lab) => {
+    const codes = lab.topped();
+    const saved = lab.normalized(codes);
+    const dValue = { tensor: lab.dots(codes), accumulate: true };
+    const dOut = lab.out(ROWS, WIDTH);
+    kernels.product(dOut, lab.x, lab.W, 'nt');
+    kernels.normalizeCodesGradient(dValue, codes, saved, dOut);
+    return [dValue.tensor];
+  },
   pursue: (_, lab) => {
     const { residual, order, codes } = lab.pursued();
     return [residual, ...partsOf(order), ...partsOf(codes)];

@@ -133,6 +133,12 @@ export class Lab {
     return { y, ...out };
   }
 
+  normalized(codes: Codes): { out: Tensor; std: Tensor; silent: Tensor } {
+    const out = { out: this.out(codes.rows, codes.width), std: this.out(codes.rows), silent: this.sums(codes.rows) };
+    this.bench.kernels.normalizeCodes(out, codes);
+    return out;
+  }
+
   /** A matching pursuit with rows that stop early. */
   pursued(): { residual: Tensor; order: Codes; codes: Codes } {
     const { device, kernels } = this.bench;

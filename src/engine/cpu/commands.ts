@@ -36,6 +36,8 @@ export const KERNELS = {
   composedEntries: 'ppppppp ii',
   pursue: 'ppppppppp iiii f i',
   pursuitGradients: 'ppppppppp iiii',
+  normalizeCodes: 'pppppp ii',
+  normalizeCodesGradient: 'pi ppppp ii',
   subtractRow: 'ppp ii',
   scale: 'pi p i f',
   clear: 'p i',

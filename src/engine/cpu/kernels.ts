@@ -11,6 +11,7 @@ import { familyKernels } from './kernels/family.ts';
 import { jumpKernels } from './kernels/jump.ts';
 import { penaltyKernels } from './kernels/penalty.ts';
 import { gateKernels } from './kernels/gate.ts';
+import { layerNormKernels } from './kernels/layer-norm.ts';
 import { pursuitKernels } from './kernels/pursuit.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { tiersKernels } from './kernels/tiers.ts';
@@ -26,6 +27,7 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...expertsKernels(device),
     ...tiersKernels(device),
     ...pursuitKernels(device),
+    ...layerNormKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...gatedMagnitudeKernels(device),

@@ -5,7 +5,8 @@
  *
  * x [B, d], center [d], W [F, d], bias [F]. Selection is constant under differentiation; for an active entry (value ≠ 0)
  *   ∂W_i = Σ_b ∂z_bi (x_b − center),  ∂bias_i = Σ_b ∂z_bi,  ∂center = −Σ_i (Σ_b ∂z_bi) W_i
- * each sum over b in ascending order. No gradient flows to x. Codes of a tier below may add to z: see composition.ts.
+ * each sum over b in ascending order. x is data, unless it was computed from
+ * parameters and there is no center: then ∂x_b = Σ_i ∂z_bi W_i. Codes of a tier below may add to z: see composition.ts.
  */
 import type { Codes, LatentSet, Tensor } from '../device.ts';
 import type { Tape } from '../tape.ts';
@@ -96,6 +97,8 @@ export function recordEncoder(
     const dW = tape.slotFor(W);
     if (dW) kernels.latentGradient(dW.tensor, dW.accumulate, codes, index, dValue, input);
     if (composition) compositionGradients(tape, composition, codes, dValue);
+    const dInput = tape.slotFor(input);
+    if (dInput) kernels.decode(dInput.tensor, codes, dValue, W, dInput.accumulate ? dInput.tensor : null);
     const dBias = tape.slotFor(bias);
     const dCenter = tape.slotFor(center);
     if (!dBias && !dCenter) return;

@@ -9,6 +9,7 @@ import { familyKernels } from './family.ts';
 import { jumpKernels } from './jump.ts';
 import { penaltyKernels } from './penalty.ts';
 import { gateKernels } from './gate.ts';
+import { layerNormKernels } from './layer-norm.ts';
 import { pursuitKernels } from './pursuit.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
@@ -32,6 +33,7 @@ export function referenceKernels(device: Recorder): Kernels {
     ...expertKernels(device),
     ...tiersKernels(device),
     ...pursuitKernels(device),
+    ...layerNormKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...gatedMagnitudeKernels(device),

@@ -1,7 +1,6 @@
 /** A number that belongs to three tiers together or to each of them. */
 import { z } from 'zod';
-
-export const TIERS = 3;
+import type { View } from '../architecture.ts';
 
 /** Sizes of the tiers are as 1 : 2 : 3, like the published 768 : 1536 : 2304. */
 const PARTS = [1, 2, 3];
@@ -20,4 +19,13 @@ export function ofEachTier(all: PerTier): [number, number, number] {
   if (typeof all !== 'number') return all;
   const [first, second] = PARTS.map((part) => Math.max(1, Math.round((all * part) / 6)));
   return [first, second, Math.max(1, all - first - second)];
+}
+
+/** The cumulative prefixes. */
+export function viewsOfTiers(widths: readonly number[]): View[] {
+  const ends = widths.map((_, i) => widths.slice(0, i + 1).reduce((sum, n) => sum + n));
+  return [
+    { name: 'full', from: 0, to: ends.at(-1)! },
+    ...ends.slice(0, -1).map((to, i) => ({ name: `tier-${i + 1}`, from: 0, to })),
+  ];
 }
