@@ -6,3 +6,4 @@ export * from './elementwise';
 export * from './optimizer';
 export * from './standardize';
 export * from './gate';
+export * from './routing';

@@ -15,11 +15,12 @@ import { runCase } from './case-run.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
 import { Report } from './report.ts';
+import { switchAdapter } from './switch.ts';
 import { topkAdapter } from './topk.ts';
 import { treeSaeAdapter } from './tree-sae.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
-const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, treeSaeAdapter];
+const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, treeSaeAdapter, switchAdapter];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

@@ -6,6 +6,7 @@ import { denseKernels } from './kernels/dense.ts';
 import { encodingKernels, type CpuEncodingKernels } from './kernels/encoding.ts';
 import { expertsKernels } from './kernels/experts.ts';
 import { gateKernels } from './kernels/gate.ts';
+import { routingKernels } from './kernels/routing.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { updateKernels } from './kernels/update.ts';
 
@@ -15,6 +16,7 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
   return {
     ...encodingKernels(device),
     ...gateKernels(device),
+    ...routingKernels(device),
     ...codesKernels(device),
     ...expertsKernels(device),
     ...denseKernels(device),

@@ -4,6 +4,7 @@ import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
 import { gateKernels } from './gate.ts';
+import { routingKernels } from './routing.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
@@ -21,6 +22,7 @@ export function referenceKernels(device: Recorder): Kernels {
   return {
     ...encodingKernels(device),
     ...gateKernels(device),
+    ...routingKernels(device),
     ...sparseKernels(device),
     ...expertKernels(device),
     ...denseKernels(device),

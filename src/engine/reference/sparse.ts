@@ -162,7 +162,7 @@ const weightRow = (index: Uint32Array, t: number, block: number): number =>
   index[Math.floor(t / block)] * block + (t % block);
 
 /** Calls `visit` with every row and the range of its entries. */
-function eachRow(codes: Codes, visit: (row: number, from: number, to: number) => void): void {
+export function eachRow(codes: Codes, visit: (row: number, from: number, to: number) => void): void {
   const rowPtr = u32(codes.rowPtr);
   for (let r = 0; r < codes.rows; r++) visit(r, rowPtr[r], rowPtr[r + 1]);
 }
