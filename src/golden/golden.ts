@@ -41,6 +41,7 @@ const adapters: readonly Adapter[] = [
   matryoshkaTopKAdapter,
   hsaeForestAdapter,
   compositionalAdapter,
+  switchAdapter,
 ];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {

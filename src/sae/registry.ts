@@ -13,6 +13,7 @@ import { matryoshka } from './matryoshka.ts';
 import { matryoshkaTopK } from './matryoshka-topk.ts';
 import { reluL1 } from './relu-l1.ts';
 import { reluL1April } from './relu-l1-april.ts';
+import { switchSae } from './switch.ts';
 import { topk } from './topk.ts';
 import { treeSae } from './tree-sae.ts';
 
@@ -27,6 +28,7 @@ const known: Architecture[] = [
   gated,
   matryoshka,
   matryoshkaTopK,
+  switchSae,
   hSae,
   hsaeForest,
   treeSae,
@@ -47,6 +49,11 @@ export function registerArchitecture(architecture: Architecture): void {
   }
   known.push(architecture);
 }
+import { switchSae } from './switch.ts';
+import { topk } from './topk.ts';
+import { treeSae } from './tree-sae.ts';
+
+export const architectures: readonly Architecture[] = [topk, switchSae, hSae, treeSae];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {

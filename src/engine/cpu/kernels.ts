@@ -11,6 +11,7 @@ import { familyKernels } from './kernels/family.ts';
 import { jumpKernels } from './kernels/jump.ts';
 import { penaltyKernels } from './kernels/penalty.ts';
 import { gateKernels } from './kernels/gate.ts';
+import { routingKernels } from './kernels/routing.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { tiersKernels } from './kernels/tiers.ts';
 import { updateKernels } from './kernels/update.ts';
@@ -21,6 +22,7 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
   return {
     ...encodingKernels(device),
     ...gateKernels(device),
+    ...routingKernels(device),
     ...codesKernels(device),
     ...expertsKernels(device),
     ...tiersKernels(device),

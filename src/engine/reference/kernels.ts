@@ -9,6 +9,7 @@ import { familyKernels } from './family.ts';
 import { jumpKernels } from './jump.ts';
 import { penaltyKernels } from './penalty.ts';
 import { gateKernels } from './gate.ts';
+import { routingKernels } from './routing.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
@@ -27,6 +28,7 @@ export function referenceKernels(device: Recorder): Kernels {
   return {
     ...encodingKernels(device),
     ...gateKernels(device),
+    ...routingKernels(device),
     ...sparseKernels(device),
     ...expertKernels(device),
     ...tiersKernels(device),
