@@ -22,6 +22,7 @@ import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts'
 import { matryoshkaTopKAdapter } from './matryoshka-topk.ts';
 import { Report } from './report.ts';
 import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
+import { switchAdapter } from './switch.ts';
 import { treeSaeAdapter } from './tree-sae.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 

@@ -49,11 +49,6 @@ export function registerArchitecture(architecture: Architecture): void {
   }
   known.push(architecture);
 }
-import { switchSae } from './switch.ts';
-import { topk } from './topk.ts';
-import { treeSae } from './tree-sae.ts';
-
-export const architectures: readonly Architecture[] = [topk, switchSae, hSae, treeSae];
 
 /** @throws ConfigError that lists the known names and suggests the nearest */
 export function architectureNamed(name: string): Architecture {

@@ -201,6 +201,17 @@ export const switchSae = defineArchitecture({
   name: 'switch',
   paper: 'Mudide et al. 2024, Efficient Dictionary Learning with Switch Sparse Autoencoders, arXiv 2410.08201',
   summary: 'a router sends each token to one expert; only that expert’s latents are scored',
+  about: {
+    idea:
+      'A router sends every token to one of several experts, each a small SAE with its own part of the dictionary. Only that part ' +
+      'is scored, so encoding costs a share 1/experts of a flat SAE’s. A load-balancing term keeps the experts in equal use.',
+    equations:
+      'p = softmax(W_r (x − b_r)), e = argmax p; f = TopK_k(ReLU(W_enc (x − b_dec)) · p_e) on the latents of expert e; ' +
+      'L = ‖x − x̂‖² + α d N Σ_e f_e P_e, f_e the share of tokens routed to e and P_e its mean probability.',
+    use:
+      'Very wide dictionaries where encoding is the price. Experts learn copies of common latents, so at equal width it ' +
+      'reconstructs worse than topk; the groups are no hierarchy.',
+  },
   hierarchical: false,
   views: ['full'],
   normalization: 'none',
