@@ -135,11 +135,21 @@ function entriesAtLeast(row: usize, n: i32, floor: f32, first: u32, outIndex: us
   return total;
 }
 
+/** bins u32: counts the n scores that are ≥ floor > 0 by their bits >>> shift. */
+export function histogram(scores: usize, n: i32, floor: f32, shift: i32, bins: usize): void {
+  for (let i = 0; i < n; i++) {
+    const v = load<f32>(scores + (<usize>i << 2));
+    if (!(v >= floor)) continue;
+    const bin = bins + (<usize>(reinterpret<u32>(v) >>> shift) << 2);
+    store<u32>(bin, load<u32>(bin) + 1);
+  }
+}
+
 /**
- * Portable product: out[m, n] = a[m, depth] · b[n, depth]ᵀ (+ bias[n] if not 0), in tiles of 4 × 2 outputs. Every output is
- * summed in the same order, so equal rows of b give equal scores wherever they stand.
+ * Portable product: out[m, n] = a[m, depth] · b[n, depth]ᵀ (+ bias if not 0: [n] with stride 0, [m, n] with stride n), in tiles of
+ * 4 × 2 outputs. Every output is summed in the same order, so equal rows of b give equal scores wherever they stand.
  */
-export function productTransposed(a: usize, b: usize, bias: usize, out: usize, m: i32, n: i32, depth: i32): void {
+export function productTransposed(a: usize, b: usize, bias: usize, stride: i32, out: usize, m: i32, n: i32, depth: i32): void {
   const bytes = <usize>depth << 2;
   const whole = depth & ~3;
   // Blocks of b that stay in the nearest cache while all rows of a pass by.
@@ -181,33 +191,33 @@ export function productTransposed(a: usize, b: usize, bias: usize, out: usize, m
           s30 = f32x4.add(s30, f32x4.mul(x3, y0));
           s31 = f32x4.add(s31, f32x4.mul(x3, y1));
         }
-        finish(s00, a0, b0, bias, out, i, j, n, whole, depth);
-        finish(s01, a0, b1, bias, out, i, j + 1, n, whole, depth);
-        finish(s10, a1, b0, bias, out, i + 1, j, n, whole, depth);
-        finish(s11, a1, b1, bias, out, i + 1, j + 1, n, whole, depth);
-        finish(s20, a2, b0, bias, out, i + 2, j, n, whole, depth);
-        finish(s21, a2, b1, bias, out, i + 2, j + 1, n, whole, depth);
-        finish(s30, a3, b0, bias, out, i + 3, j, n, whole, depth);
-        finish(s31, a3, b1, bias, out, i + 3, j + 1, n, whole, depth);
+        finish(s00, a0, b0, bias, stride, out, i, j, n, whole, depth);
+        finish(s01, a0, b1, bias, stride, out, i, j + 1, n, whole, depth);
+        finish(s10, a1, b0, bias, stride, out, i + 1, j, n, whole, depth);
+        finish(s11, a1, b1, bias, stride, out, i + 1, j + 1, n, whole, depth);
+        finish(s20, a2, b0, bias, stride, out, i + 2, j, n, whole, depth);
+        finish(s21, a2, b1, bias, stride, out, i + 2, j + 1, n, whole, depth);
+        finish(s30, a3, b0, bias, stride, out, i + 3, j, n, whole, depth);
+        finish(s31, a3, b1, bias, stride, out, i + 3, j + 1, n, whole, depth);
       }
-      for (; j < to; j++) for (let q = 0; q < 4; q++) single(a + <usize>(i + q) * bytes, b, bias, out, i + q, j, n, depth);
+      for (; j < to; j++) for (let q = 0; q < 4; q++) single(a + <usize>(i + q) * bytes, b, bias, stride, out, i + q, j, n, depth);
     }
-    for (; i < m; i++) for (let j = from; j < to; j++) single(a + <usize>i * bytes, b, bias, out, i, j, n, depth);
+    for (; i < m; i++) for (let j = from; j < to; j++) single(a + <usize>i * bytes, b, bias, stride, out, i, j, n, depth);
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function finish(s: v128, x: usize, y: usize, bias: usize, out: usize, i: i32, j: i32, n: i32, whole: i32, depth: i32): void {
+function finish(s: v128, x: usize, y: usize, bias: usize, stride: i32, out: usize, i: i32, j: i32, n: i32, whole: i32, depth: i32): void {
   let sum = <f32>lanes(s);
   for (let p = whole; p < depth; p++) sum += load<f32>(x + (<usize>p << 2)) * load<f32>(y + (<usize>p << 2));
-  if (bias) sum += load<f32>(bias + (<usize>j << 2));
+  if (bias) sum += load<f32>(bias + ((<usize>i * <usize>stride + <usize>j) << 2));
   store<f32>(out + ((<usize>i * <usize>n + <usize>j) << 2), sum);
 }
 
 // @ts-ignore: decorator
 @inline
-function single(x: usize, b: usize, bias: usize, out: usize, i: i32, j: i32, n: i32, depth: i32): void {
+function single(x: usize, b: usize, bias: usize, stride: i32, out: usize, i: i32, j: i32, n: i32, depth: i32): void {
   const y = b + ((<usize>j * <usize>depth) << 2);
   const whole = depth & ~3;
   let s = f32x4.splat(0);
@@ -215,5 +225,5 @@ function single(x: usize, b: usize, bias: usize, out: usize, i: i32, j: i32, n: 
     const o = <usize>p << 2;
     s = f32x4.add(s, f32x4.mul(v128.load(x + o), v128.load(y + o)));
   }
-  finish(s, x, y, bias, out, i, j, n, whole, depth);
+  finish(s, x, y, bias, stride, out, i, j, n, whole, depth);
 }

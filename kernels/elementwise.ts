@@ -110,6 +110,16 @@ export function divide(args: usize, thread: i32, threads: i32): void {
   store<f64>(argP(args, 0), b == 0 ? 0 : load<f64>(argP(args, 1)) / b);
 }
 
+/** (out f64[1], a f64[1], b f64[1], scale, low, high f64): out = scale · a / b between low and high, high where b = 0; b 0 = 1 */
+export function clampedRatio(args: usize, thread: i32, threads: i32): void {
+  if (thread) return;
+  const b: f64 = argP(args, 2) ? load<f64>(argP(args, 2)) : 1,
+    low = load<f64>(args + 24),
+    high = load<f64>(args + 32);
+  const ratio = (load<f64>(args + 16) * load<f64>(argP(args, 1))) / b;
+  store<f64>(argP(args, 0), b == 0 ? high : min(max(ratio, low), high));
+}
+
 /** (out f64[1], a, b, c f64[1], wa, wb, wc, scale f64): out = scale · √max(0, wa·a + wb·b + wc·c) */
 export function rootOfSum(args: usize, thread: i32, threads: i32): void {
   if (thread) return;

@@ -14,7 +14,7 @@ function weightRow(index: usize, t: u32, block: u32): usize {
 }
 
 /** First entry in [from, to) whose latent is ≥ `latent`; entries of a row are in ascending order. */
-function lowerBound(index: usize, from: u32, to: u32, latent: u32): u32 {
+export function lowerBound(index: usize, from: u32, to: u32, latent: u32): u32 {
   // The usual bounds: all latents.
   if (from == to || load<u32>(index + (<usize>from << 2)) >= latent) return from;
   if (load<u32>(index + (<usize>(to - 1) << 2)) < latent) return to;
@@ -52,24 +52,35 @@ export function decode(args: usize, thread: i32, threads: i32): void {
     else memory.fill(row, 0, bytes);
     const rowEnd = load<u32>(rowPtr + (<usize>r << 2), 4);
     const entry = lowerBound(index, load<u32>(rowPtr + (<usize>r << 2)), rowEnd, first);
-    let t = entry * block;
     const to = lowerBound(index, entry, rowEnd, last) * block;
-    for (; t + 4 <= to; t += 4) {
-      const v = values + (<usize>t << 2);
-      axpy4(
-        row,
-        load<f32>(v),
-        weights + weightRow(index, t, block) * bytes,
-        load<f32>(v, 4),
-        weights + weightRow(index, t + 1, block) * bytes,
-        load<f32>(v, 8),
-        weights + weightRow(index, t + 2, block) * bytes,
-        load<f32>(v, 12),
-        weights + weightRow(index, t + 3, block) * bytes,
-        cols,
-      );
+    // Values that are not 0, four at a time.
+    let waiting = 0;
+    let v0: f32 = 0,
+      v1: f32 = 0,
+      v2: f32 = 0;
+    let w0: usize = 0,
+      w1: usize = 0,
+      w2: usize = 0;
+    for (let t = entry * block; t < to; t++) {
+      const v = load<f32>(values + (<usize>t << 2));
+      if (v == 0) continue;
+      const w = weights + weightRow(index, t, block) * bytes;
+      if (waiting == 3) {
+        axpy4(row, v0, w0, v1, w1, v2, w2, v, w, cols);
+        waiting = 0;
+        continue;
+      }
+      v0 = v1;
+      w0 = w1;
+      v1 = v2;
+      w1 = w2;
+      v2 = v;
+      w2 = w;
+      waiting++;
     }
-    for (; t < to; t++) axpy(row, load<f32>(values + (<usize>t << 2)), weights + weightRow(index, t, block) * bytes, cols);
+    if (waiting > 2) axpy(row, v0, w0, cols);
+    if (waiting > 1) axpy(row, v1, w1, cols);
+    if (waiting > 0) axpy(row, v2, w2, cols);
   }
 }
 
@@ -174,9 +185,9 @@ export function latentGradient(args: usize, thread: i32, threads: i32): void {
 }
 
 /**
- * (dValues, accumulateValues, dW, accumulateW, latentPtr, entryOf, rowOf, values, W, dOut, first, last, cols, block):
+ * (dValues, accumulateValues, dW, accumulateW, latentPtr, entryOf, rowOf, values, mask, W, dOut, first, last, cols, block):
  * both gradients of a reconstruction in one pass over dOut, latent by latent in [first, last), t = e·block + b:
- * dValues_t (+)= W[i·block + b] · dOut_row, for block 1 only where value_e ≠ 0; dW[i·block + b] (+)= Σ_e values_t · dOut_row
+ * dValues_t (+)= W[i·block + b] · dOut_row, taken as 0 where mask_t = 0 (mask 0 = none); dW[i·block + b] (+)= Σ_e values_t · dOut_row
  */
 export function decodeGradients(args: usize, thread: i32, threads: i32): void {
   const dValues = argP(args, 0),
@@ -187,12 +198,13 @@ export function decodeGradients(args: usize, thread: i32, threads: i32): void {
     entryOf = argP(args, 5),
     rowOf = argP(args, 6),
     values = argP(args, 7),
-    weights = argP(args, 8),
-    dOut = argP(args, 9),
-    firstLatent = argI(args, 10),
-    lastLatent = argI(args, 11),
-    cols = argI(args, 12),
-    block = argI(args, 13);
+    mask = argP(args, 8),
+    weights = argP(args, 9),
+    dOut = argP(args, 10),
+    firstLatent = argI(args, 11),
+    lastLatent = argI(args, 12),
+    cols = argI(args, 13),
+    block = argI(args, 14);
   const bytes = <usize>cols << 2;
   const end = latentShare(latentPtr, firstLatent, lastLatent, thread + 1, threads);
   for (let i = latentShare(latentPtr, firstLatent, lastLatent, thread, threads); i < end; i++) {
@@ -213,11 +225,11 @@ export function decodeGradients(args: usize, thread: i32, threads: i32): void {
         t3 = load<u32>(e, 12) * block;
       for (let b = 0; b < block; b++) {
         const o = first + <usize>b * bytes;
-        const v0 = valueGradient(dValues, accumulateValues, values, t0 + b, weights + o, g0, cols, block),
-          v1 = valueGradient(dValues, accumulateValues, values, t1 + b, weights + o, g1, cols, block),
-          v2 = valueGradient(dValues, accumulateValues, values, t2 + b, weights + o, g2, cols, block),
-          v3 = valueGradient(dValues, accumulateValues, values, t3 + b, weights + o, g3, cols, block);
-        axpy4(dW + o, v0, g0, v1, g1, v2, g2, v3, g3, cols);
+        const v0 = valueGradient(dValues, accumulateValues, values, mask, t0 + b, weights + o, g0, cols),
+          v1 = valueGradient(dValues, accumulateValues, values, mask, t1 + b, weights + o, g1, cols),
+          v2 = valueGradient(dValues, accumulateValues, values, mask, t2 + b, weights + o, g2, cols),
+          v3 = valueGradient(dValues, accumulateValues, values, mask, t3 + b, weights + o, g3, cols);
+        if (v0 != 0 || v1 != 0 || v2 != 0 || v3 != 0) axpy4(dW + o, v0, g0, v1, g1, v2, g2, v3, g3, cols);
       }
     }
     for (; s < to; s++) {
@@ -225,7 +237,7 @@ export function decodeGradients(args: usize, thread: i32, threads: i32): void {
       const t = load<u32>(entryOf + (<usize>s << 2)) * block;
       for (let b = 0; b < block; b++) {
         const o = first + <usize>b * bytes;
-        axpy(dW + o, valueGradient(dValues, accumulateValues, values, t + b, weights + o, g, cols, block), g, cols);
+        axpy(dW + o, valueGradient(dValues, accumulateValues, values, mask, t + b, weights + o, g, cols), g, cols);
       }
     }
   }
@@ -234,12 +246,11 @@ export function decodeGradients(args: usize, thread: i32, threads: i32): void {
 /** Writes the gradient of value t and returns the value. */
 // @ts-ignore: decorator
 @inline
-function valueGradient(dValues: usize, accumulate: i32, values: usize, t: u32, w: usize, g: usize, cols: i32, block: i32): f32 {
+function valueGradient(dValues: usize, accumulate: i32, values: usize, mask: usize, t: u32, w: usize, g: usize, cols: i32): f32 {
   const o = <usize>t << 2;
-  const v = load<f32>(values + o);
-  const d: f32 = block > 1 || v != 0 ? dot(w, g, cols) : 0;
+  const d: f32 = !mask || load<f32>(mask + o) != 0 ? dot(w, g, cols) : 0;
   store<f32>(dValues + o, accumulate ? load<f32>(dValues + o) + d : d);
-  return v;
+  return load<f32>(values + o);
 }
 
 /**

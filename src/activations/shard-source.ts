@@ -7,7 +7,7 @@ import { gatherRows } from './gather.ts';
 import { GroupCache } from './group-cache.ts';
 import { heldOutSchema, trainingRows, type HeldOutOptions } from './held-out.ts';
 import { readManifest, type Manifest } from './manifest.ts';
-import { fitNormalization, normalize, type Normalization, type NormalizationKind } from './normalization.ts';
+import type { Normalization } from './normalization.ts';
 import { RowOrder } from './order.ts';
 import { RowReader } from './row-reader.ts';
 import { openShards } from './shard-file.ts';
@@ -16,8 +16,6 @@ import type { ActivationSource, RowOrigins, SourceIdentity } from './source.ts';
 export interface ShardSourceOptions {
   /** Decides the order of training rows. */
   seed: number;
-  /** A kind is fitted to all rows of the folder; fitted constants (of a run that is evaluated or resumed) are kept. */
-  normalization: NormalizationKind | Normalization;
   heldOut?: Partial<HeldOutOptions>;
 }
 
@@ -28,7 +26,8 @@ export class ShardSource implements ActivationSource {
   readonly d: number;
   readonly trainRows: number;
   readonly heldOutRows: number;
-  readonly normalization: Normalization;
+  readonly normalization: Normalization = { kind: 'none' };
+  readonly meanNorm: number;
   readonly identity: SourceIdentity;
   readonly #dtype: StorageDtype;
   readonly #reader: RowReader;
@@ -39,19 +38,13 @@ export class ShardSource implements ActivationSource {
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  private constructor(
-    manifest: Manifest,
-    reader: RowReader,
-    trainRows: number,
-    seed: number,
-    normalization: Normalization,
-  ) {
+  private constructor(manifest: Manifest, reader: RowReader, trainRows: number, seed: number) {
     const { d, dtype } = manifest.identity;
     this.d = d;
     this.trainRows = trainRows;
     this.heldOutRows = manifest.counts.rows - trainRows;
-    this.normalization = normalization;
-    this.identity = describe(manifest, trainRows, seed, normalization);
+    this.meanNorm = manifest.statistics.meanNorm;
+    this.identity = describe(manifest, trainRows, seed);
     this.#dtype = dtype;
     this.#reader = reader;
     this.#order = new RowOrder(trainRows, d, seed);
@@ -65,7 +58,7 @@ export class ShardSource implements ActivationSource {
    */
   static async open(folder: string, options: ShardSourceOptions): Promise<ShardSource> {
     const manifest = readManifest(folder);
-    const { identity, complete, counts, statistics } = manifest;
+    const { complete, counts } = manifest;
     if (!complete) {
       throw new InputError(`the harvest is not finished: ${counts.rows} rows so far`, {
         where: folder,
@@ -79,12 +72,7 @@ export class ShardSource implements ActivationSource {
       shards,
       parseConfig(heldOutSchema, options.heldOut ?? {}, 'held-out split'),
     );
-    const { normalization } = options;
-    const fitted =
-      typeof normalization === 'string'
-        ? fitNormalization(normalization, identity.d, statistics.meanNorm)
-        : normalization;
-    return new ShardSource(manifest, new RowReader(shards), train, options.seed, fitted);
+    return new ShardSource(manifest, new RowReader(shards), train, options.seed);
   }
 
   batch(index: number, out: Float32Array): Promise<void> {
@@ -94,7 +82,7 @@ export class ShardSource implements ActivationSource {
         const { epoch, group, offset } = this.#order.place(index * rows + done);
         const loaded = await this.#groups.get(epoch, group);
         const length = Math.min(rows - done, loaded.rows - offset);
-        gatherRows(this.#dtype, loaded, offset, length, this.normalization, this.d, out, done);
+        gatherRows(this.#dtype, loaded, offset, length, this.d, out, done);
         done += length;
       }
     });
@@ -111,7 +99,6 @@ export class ShardSource implements ActivationSource {
         await this.#reader.readRows(this.trainRows + start + done, length, bytes);
         decodeFloats(this.#dtype, bytes, 0, length * this.d, out, done * this.d);
       }
-      normalize(this.normalization, out.subarray(0, rows * this.d), this.d);
       if (origins) await this.#reader.readOrigins(this.trainRows + start, rows, origins);
       return rows;
     });
@@ -137,15 +124,10 @@ export class ShardSource implements ActivationSource {
   }
 }
 
-function describe(
-  { identity, counts, shards }: Manifest,
-  trainRows: number,
-  seed: number,
-  normalization: Normalization,
-): SourceIdentity {
+function describe({ identity, counts, shards }: Manifest, trainRows: number, seed: number): SourceIdentity {
   const data = [identity.d, identity.dtype, shards.map(({ rows, sha256 }) => [rows, sha256])];
   const hash = createHash('sha256')
-    .update(JSON.stringify([data, trainRows, seed, normalization]))
+    .update(JSON.stringify([data, trainRows, seed]))
     .digest('hex');
   const { model, layer, tensor, d, dtype, context } = identity;
   return {
@@ -163,7 +145,6 @@ function describe(
       trainRows,
       heldOutRows: counts.rows - trainRows,
       seed,
-      normalization,
     },
   };
 }

@@ -30,6 +30,10 @@ export interface ActivationSource {
   readonly heldOutRows: number;
   /** With fitted constants; already applied to every row that the source hands out. */
   readonly normalization: Normalization;
+  /** The source of the same rows before they were normalised; undefined if they are handed out as they are. */
+  readonly raw?: ActivationSource;
+  /** Mean ‖x‖ of all rows, where it is known. */
+  readonly meanNorm?: number;
   readonly identity: SourceIdentity;
   /** Fills `out` [rows, d] with batch `index`: a pure function of (seed, index, rows). */
   batch(index: number, out: Float32Array): Promise<void>;

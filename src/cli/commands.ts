@@ -2,11 +2,13 @@
 import { archs } from './archs.ts';
 import { benchEncode } from './bench-encode.ts';
 import { benchStep } from './bench-step.ts';
+import { benchToyTreeCommand } from './bench-toy-tree.ts';
 import type { Command } from './command.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { evalCommand } from './eval.ts';
 import { train } from './train.ts';
+import { extractCommand } from './extract.ts';
 import { harvestCommand } from './harvest.ts';
 import { lmInspect } from './lm-inspect.ts';
 
@@ -16,8 +18,10 @@ export const commands: readonly Command[] = [
   harvestCommand,
   train,
   evalCommand,
+  extractCommand,
   archs,
   benchStep,
+  benchToyTreeCommand,
   benchEncode,
   doctor,
 ];

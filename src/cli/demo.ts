@@ -14,9 +14,15 @@ const SETTINGS = {
   batch: 512,
   validateEvery: 2000,
   checkpointEvery: 2000,
-  topk: { width: 20, k: 3, lr: 3e-3 },
-  'h-sae': { width: 11, k: 4, atoms: 4, subspace: 3, lr: 5e-3, l1: 5e-3, topWeight: 1, normalize: 'none' },
 } as const;
+
+const SAES = [
+  { arch: 'topk', keys: { width: 20, k: 3, lr: 3e-3 } },
+  {
+    arch: 'h-sae',
+    keys: { width: 11, k: 4, atoms: 4, subspace: 3, lr: 5e-3, l1: 5e-3, topWeight: 1, normalize: 'none' },
+  },
+];
 
 export const demo = defineCommand({
   usage: 'demo',
@@ -43,7 +49,7 @@ export const demo = defineCommand({
     terminal.note('Two sparse autoencoders see nothing but sums of the features’ directions:');
     const outcome = await runTraining({
       out: folder,
-      architectures: ['topk', 'h-sae'],
+      saes: SAES.map((sae) => ({ ...sae, where: 'the demo' })),
       overrides: { ...SETTINGS, seed },
       configFile: undefined,
       resume: false,
@@ -58,7 +64,7 @@ export const demo = defineCommand({
         const opened = openRun(run.folder, device);
         const source = await opened.source();
         results.push({
-          name: run.architecture,
+          name: run.name,
           folder: run.folder,
           ...(await recoverToyTree(device, opened.sae, source, tree)),
         });

@@ -37,6 +37,9 @@ export interface BenchShape {
 /** Distinct batches, so that no step sees data that are still in a cache from the step before. */
 const BATCHES = 4;
 
+/** Length of the run that is pretended. */
+const STEPS = 10_000;
+
 /** A model ready to be timed: one training step, its encoder alone, or the dense product alone. */
 export class StepBench {
   readonly info: Device['info'];
@@ -47,7 +50,8 @@ export class StepBench {
   readonly #x: Tensor;
   readonly #encoder: Encoder;
   readonly #k: number;
-  #steps = 0;
+  /** Counted from the middle of a run: warm-ups are over, and all parts of a model are in training. */
+  #steps = STEPS / 2;
 
   private constructor(device: CpuDevice, sae: TrainableSae, batches: Float32Array[], k: number) {
     this.info = device.info;
@@ -69,7 +73,7 @@ export class StepBench {
     const problem = architecture.check?.(config);
     if (problem) throw new ConfigError(problem, { where: 'bench step' });
     const device = await CpuDevice.create(threads === undefined ? { product } : { threads, product });
-    const sae = architecture.build(config, { device, d, seed: 0, batch, steps: 10_000 });
+    const sae = architecture.build(config, { device, d, seed: 0, batch, steps: STEPS });
     const batches = sparseBatches(batch, d, width, k);
     if (architecture.normalization === 'unit') for (const rows of batches) normalize({ kind: 'unit' }, rows, d);
     return new StepBench(device, sae, batches, k);

@@ -1,5 +1,5 @@
 /** Which runs `train` starts or goes on with: configurations from the command line, a file, or the folders themselves. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ConfigError, InputError, UsageError } from '../core/errors.ts';
 import { architectures } from '../sae/registry.ts';
 import { resolveConfig, type RunConfig } from '../training/config.ts';
@@ -12,22 +12,27 @@ import {
   readYaml,
   RUN_FILES,
 } from '../training/runs.ts';
+import { checkKeys, readSaeList, saeNames, type SaeRequest } from './sae-requests.ts';
 
 export interface PlanRequest {
   out: string;
-  architectures: readonly string[];
-  /** Keys set on the command line; keys named like an architecture hold keys for that one only. */
+  /** SAEs to train on one stream; empty = those of the configuration file, or of the run that is resumed. */
+  saes: readonly SaeRequest[];
+  /** Keys set on the command line, for all SAEs. */
   overrides: Record<string, unknown>;
   configFile: string | undefined;
 }
 
 export interface Plan {
+  /** Distinct among the plans: the architecture, with what sets it apart where it occurs several times. */
+  name: string;
   folder: string;
   config: RunConfig;
 }
 
 /** Runs in a new or empty folder. @throws InputError, ConfigError, UsageError */
-export function newPlans({ out, architectures: names, overrides, configFile }: PlanRequest): Plan[] {
+export function newPlans(request: PlanRequest): Plan[] {
+  const { out, overrides, configFile } = request;
   const entries = foreignEntries(out).filter((name) => !isSetUpRemnant(out, name));
   if (entries.length > 0) {
     throw new InputError(
@@ -38,69 +43,43 @@ export function newPlans({ out, architectures: names, overrides, configFile }: P
       },
     );
   }
-  const base = configFile === undefined ? {} : readYaml(configFile);
-  const chosen = names.length > 0 ? names : [overrides.arch ?? base.arch];
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined)
-    throw new UsageError(`--arch ${twice} is given twice`, { hint: 'one run for each architecture' });
-  checkAddressees(overrides, chosen);
-  const plans = chosen.map((arch) => ({
-    folder: chosen.length > 1 ? join(out, String(arch)) : out,
-    config: resolveConfig(
-      withDefaults({ ...base, ...overridesFor(overrides, arch), ...(arch === undefined ? {} : { arch }) }),
-      configFile ?? 'command line',
-    ),
-  }));
-  for (const { config } of plans.slice(1)) checkStream(plans[0].config, config);
-  return plans;
-}
-
-/** Keys that decide which steps there are, and what happens at which of them. */
-const STREAM_KEYS = ['batch', 'tokens', 'logEvery', 'validateEvery', 'validateRows', 'checkpointEvery'] as const;
-
-function streamKeys({ common }: RunConfig): Record<string, unknown> {
-  return Object.fromEntries(STREAM_KEYS.map((key) => [key, common[key]]));
-}
-
-/** Runs that are trained together take their steps together. */
-function checkStream(first: RunConfig, other: RunConfig): void {
-  const differences = keyDifferences(streamKeys(first), streamKeys(other));
-  if (differences.length === 0) return;
-  const [a, b] = [first.architecture.name, other.architecture.name];
-  const keys = differences.map((line) => line.replace(/was (.*), now (.*)/, `$1 for ${a}, $2 for ${b}`));
-  throw new ConfigError(`architectures on the same stream need the same ${keys.join('; ')}`, {
-    hint: 'give these keys for all of them, or train in separate runs',
-  });
-}
-
-/** @throws UsageError for `--set h-sae.k=16` without h-sae, and for `--set h-sae=16` */
-function checkAddressees(overrides: Record<string, unknown>, chosen: readonly unknown[]): void {
-  for (const { name } of architectures) {
-    const own = overrides[name];
-    if (own === undefined) continue;
-    if (typeof own !== 'object' || own === null) {
-      throw new UsageError(`--set ${name}=${String(own)}: ${name} is an architecture, not a key`, {
-        hint: `--set ${name}.k=32 sets a key of ${name} alone`,
-      });
-    }
-    if (!chosen.includes(name)) {
-      throw new UsageError(`--set ${name}.${Object.keys(own)[0]}: ${name} is not among the architectures of this run`, {
-        hint: `--arch ${name} adds it`,
-      });
-    }
-  }
-}
-
-function withDefaults(raw: Record<string, unknown>): Record<string, unknown> {
-  if (raw.acts === undefined)
+  const { shared, saes } = requested(request);
+  if ({ ...shared, ...overrides }.acts === undefined)
     throw new UsageError('no activations given', {
       hint: '--acts FOLDER (made by saeforest harvest) or --acts synthetic:toy-tree',
     });
-  return raw;
+  const wanted = saes.length > 0 ? saes : [{ arch: overrides.arch, keys: {}, where: configFile ?? 'command line' }];
+  wanted.forEach(checkKeys);
+  const configs = wanted.map(({ arch, keys, where }) =>
+    resolveConfig({ ...shared, ...overrides, ...keys, arch }, where),
+  );
+  const names = saeNames(configs);
+  return configs.map((config, i) => ({
+    name: names[i],
+    folder: configs.length > 1 ? join(out, names[i]) : out,
+    config,
+  }));
+}
+
+/** The SAEs asked for (flags replace those of the file), and the file's keys for all of them. */
+function requested({ saes, overrides, configFile }: PlanRequest): {
+  shared: Record<string, unknown>;
+  saes: readonly SaeRequest[];
+} {
+  if (configFile === undefined) return { shared: {}, saes };
+  const { saes: list, arch, ...shared } = readYaml(configFile);
+  if (list !== undefined && arch !== undefined) {
+    throw new ConfigError('arch and saes exclude each other: one SAE, or a list of them', { where: configFile });
+  }
+  if (saes.length > 0) return { shared, saes };
+  if (list !== undefined) return { shared, saes: readSaeList(list, configFile) };
+  const one = overrides.arch ?? arch;
+  return { shared, saes: one === undefined ? [] : [{ arch: one, keys: {}, where: configFile }] };
 }
 
 /** The runs of a folder, as they were started. @throws InputError, ConfigError, UsageError */
-export function resumePlans({ out, architectures: names, overrides, configFile }: PlanRequest): Plan[] {
+export function resumePlans(request: PlanRequest): Plan[] {
+  const { out, overrides } = request;
   const folders = isRun(out)
     ? [out]
     : foreignEntries(out)
@@ -115,48 +94,63 @@ export function resumePlans({ out, architectures: names, overrides, configFile }
       hint: 'nothing was trained yet: remove this folder and start again without --resume',
     });
   }
-  const plans = folders.map((folder) => {
-    const config = readConfig(join(folder, RUN_FILES.config));
-    const { name } = config.architecture;
-    const given = { ...(configFile === undefined ? {} : readYaml(configFile)), ...overridesFor(overrides, name) };
-    const arch = names.length === 0 || names.includes(name) ? name : names[0];
+  const { shared, saes } = requested(request);
+  saes.forEach(checkKeys);
+  const plans = folders.map((folder) => ({
+    name: folder === out ? '' : basename(folder),
+    folder,
+    config: readConfig(join(folder, RUN_FILES.config)),
+  }));
+  if (saes.length > 0 && saes.length !== plans.length) {
+    throw new ConfigError(`the run trains ${plans.length} SAEs, not ${saes.length}`, {
+      where: out,
+      hint: 'resume without --sae and --arch: the folder knows what it trains',
+    });
+  }
+  for (const { folder, config } of plans) {
     const saved = readYaml(join(folder, RUN_FILES.config));
-    const now =
-      arch === name
-        ? resolveConfig({ ...saved, ...given }, 'command line')
-        : resolveConfig({ acts: config.common.acts, ...given, arch }, 'command line');
-    const differences = configDifferences(config, now);
+    const candidates = saes.length > 0 ? saes : [{ arch: config.architecture.name, keys: {}, where: 'command line' }];
+    const differences = candidates
+      .map(({ arch, keys, where }) => {
+        const base = arch === config.architecture.name ? saved : { acts: config.common.acts };
+        return configDifferences(config, resolveConfig({ ...base, ...shared, ...overrides, ...keys, arch }, where));
+      })
+      .reduce((least, other) => (other.length < least.length ? other : least));
     if (differences.length > 0) {
       throw new ConfigError(`the run was started with another configuration: ${differences.join('; ')}`, {
         where: folder,
         hint: 'resume without these options, or start a new run in another folder',
       });
     }
-    return { folder, config };
-  });
-  checkAddressees(
-    overrides,
-    plans.map(({ config }) => config.architecture.name),
-  );
-  return plans;
+  }
+  for (const plan of plans.slice(1)) checkStream(plans[0], plan);
+  return plans.map((plan) => ({ ...plan, name: plan.name || plan.config.architecture.name }));
 }
 
-/** A sub-folder that was made for an architecture, but not its configuration. */
+/** Runs that are trained together see the same batches and take their steps together. */
+function checkStream(first: Plan, other: Plan): void {
+  const streamKeys = ({ config }: Plan): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(config.common).filter(([key]) => !['arch', 'normalize'].includes(key)));
+  const differences = keyDifferences(streamKeys(first), streamKeys(other));
+  if (differences.length === 0) return;
+  const keys = differences.map((line) =>
+    line.replace(/was (.*), now (.*)/, `$1 in ${first.name}, $2 in ${other.name}`),
+  );
+  throw new ConfigError(`these runs were not trained together: ${keys.join('; ')}`, {
+    hint: `resume them one by one: --out ${first.folder}`,
+  });
+}
+
+/** A sub-folder that was made for an SAE, but not its configuration. */
 function unprepared(out: string): string | undefined {
-  return foreignEntries(out).find((name) => isArchitecture(name) && !isRun(join(out, name)));
+  return foreignEntries(out).find((name) => isSaeName(name) && !isRun(join(out, name)));
 }
 
 /** What is left of a run that was killed before it had a configuration. */
 function isSetUpRemnant(out: string, name: string): boolean {
-  return isArchitecture(name) && foreignEntries(join(out, name)).length === 0;
+  return isSaeName(name) && foreignEntries(join(out, name)).length === 0;
 }
 
-const isArchitecture = (name: string): boolean => architectures.some((architecture) => architecture.name === name);
-
-/** The overrides for one architecture: `h-sae: {k: 16}` applies to h-sae alone. */
-function overridesFor(overrides: Record<string, unknown>, arch: unknown): Record<string, unknown> {
-  const names = architectures.map(({ name }) => name);
-  const shared = Object.fromEntries(Object.entries(overrides).filter(([key]) => !names.includes(key)));
-  const own = overrides[String(arch)];
-  return typeof own === 'object' && own !== null ? { ...shared, ...own } : shared;
-}
+/** Whether a sub-folder can be that of an SAE, see saeNames. */
+const isSaeName = (name: string): boolean =>
+  architectures.some((architecture) => name === architecture.name || name.startsWith(`${architecture.name}-`));

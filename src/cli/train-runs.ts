@@ -4,13 +4,14 @@ import { dirname } from 'node:path';
 import { DivergedError, InputError, InterruptedError } from '../core/errors.ts';
 import { listFolder, makeFolder } from '../core/files.ts';
 import { VERSION } from '../core/version.ts';
+import { NormalizedSource } from '../activations/normalized-source.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import { CpuDevice } from '../engine/cpu/device.ts';
 import type { Device } from '../engine/device.ts';
 import { latestCheckpoint, readCfg } from '../training/checkpoint.ts';
 import type { RunConfig } from '../training/config.ts';
 import { Member } from '../training/member.ts';
-import { openSource } from '../training/sources.ts';
+import { openRawSource } from '../training/sources.ts';
 import { train, type Progress } from '../training/trainer.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { newPlans, resumePlans, type Plan, type PlanRequest } from './train-plans.ts';
@@ -24,6 +25,7 @@ export interface TrainingRequest extends PlanRequest {
 
 export interface TrainingOutcome {
   runs: {
+    name: string;
     architecture: string;
     folder: string;
     step: number;
@@ -50,38 +52,41 @@ async function trainPlans(
   const device = await CpuDevice.create(request.threads === undefined ? {} : { threads: request.threads });
   const members: Member[] = [];
   const made: string[] = [];
-  const sources = new Map<string, ActivationSource>();
+  let raw: ActivationSource | undefined;
   try {
+    const [{ config: first }] = plans;
+    raw = await openRawSource(first.common);
     const opened = [];
-    for (const plan of plans) opened.push({ ...plan, source: await sourceFor(sources, plan.folder, plan.config) });
-    for (const { config, source } of opened) await checkBatch(source, config);
-    for (const { folder, config, source } of opened) {
+    for (const plan of plans) opened.push({ ...plan, source: await normalizedFor(raw, plan) });
+    await checkBatch(raw, first);
+    for (const { name, folder, config, source } of opened) {
       made.push(...makeFolders(folder));
-      members.push(new Member(folder, config, source, device, facts(device)));
+      members.push(new Member(folder, config, source, device, facts(device), name));
     }
     // From here on something is written, all at once: a folder of several runs has all of them or none.
     for (const member of members) member.begin();
-    const first = Math.min(...members.map((member) => member.step));
-    if (first === members[0].steps) request.note('nothing to do: the run is complete');
+    const from = Math.min(...members.map((member) => member.step));
+    if (from === members[0].steps) request.note('nothing to do: the run is complete');
     await trainAll(device, members, signal, request.onProgress);
     const seconds = (performance.now() - began) / 1000;
     return {
       runs: members.map((member) => ({
-        architecture: member.name,
+        name: member.name,
+        architecture: member.config.architecture.name,
         folder: member.folder,
         step: member.step,
         skipped_steps: member.skippedSteps,
         metrics: member.latest,
       })),
       seconds,
-      tokens_per_s: Math.round(((members[0].steps - first) * members[0].config.common.batch) / seconds),
+      tokens_per_s: Math.round(((members[0].steps - from) * members[0].config.common.batch) / seconds),
       peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
     };
   } finally {
     for (const member of members) member.close();
     // Those in which nothing came to be.
     for (const folder of made.toReversed()) if (listFolder(folder).length === 0) rmdirSync(folder);
-    for (const source of sources.values()) await source.close();
+    await raw?.close();
     await device.close();
   }
 }
@@ -112,21 +117,12 @@ function makeFolders(folder: string): string[] {
   return missing;
 }
 
-/** Members with the same data and normalisation share one source, and so one stream of batches. */
-async function sourceFor(
-  sources: Map<string, ActivationSource>,
-  folder: string,
-  { architecture, common }: RunConfig,
-): Promise<ActivationSource> {
+/** The run's activations as one SAE wants them: with the constants of its checkpoint, or fitted. */
+function normalizedFor(raw: ActivationSource, { folder, config }: Plan): Promise<ActivationSource> {
+  const { architecture, common } = config;
   const checkpoint = latestCheckpoint(folder);
   const wanted = common.normalize === 'auto' ? architecture.normalization : common.normalize;
-  const normalization = checkpoint ? readCfg(checkpoint).normalization : wanted;
-  const key = JSON.stringify([common.acts, common.seed, common.heldOut, common.toyTree, normalization]);
-  const known = sources.get(key);
-  if (known) return known;
-  const source = await openSource(common, normalization);
-  sources.set(key, source);
-  return source;
+  return NormalizedSource.wrap(raw, checkpoint ? readCfg(checkpoint).normalization : wanted);
 }
 
 /** Damaged data are found by reading the first batch, before anything is written. @throws InputError */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { count, defineCommand, index, list, parseAssignments, text } from './command.ts';
 import { duration, type Terminal } from './terminal.ts';
+import { UsageError } from '../core/errors.ts';
 import type { Progress } from '../training/trainer.ts';
 
 export const train = defineCommand({
@@ -8,26 +9,31 @@ export const train = defineCommand({
   summary: 'Train one or more SAEs on harvested or synthetic activations.',
   flags: [
     { flag: '--acts <acts>', help: 'folder made by harvest, or synthetic:toy-tree' },
-    { flag: '--arch <name>', help: 'architecture (saeforest archs); repeat to train several on the same stream' },
-    { flag: '--out <folder>', help: 'run folder; with several architectures one sub-folder each' },
-    { flag: '--tokens <n>', help: 'activations to train on (default 10M)' },
+    { flag: '--arch <name>', help: 'train one SAE of this architecture (saeforest archs)' },
     {
-      flag: '--set <key=value>',
-      help: 'any key of the configuration; repeat. h-sae.k=16 is for one architecture only',
+      flag: '--sae <name:key=value,…>',
+      help: 'an SAE with keys of its own; repeat to train several on the same stream, also of the same architecture',
     },
+    { flag: '--out <folder>', help: 'run folder; with several SAEs one sub-folder each' },
+    { flag: '--tokens <n>', help: 'activations to train on (default 10M)' },
+    { flag: '--set <key=value>', help: 'any key of the configuration, for all SAEs; repeat' },
     { flag: '--seed <n>', help: 'initial weights and order of the data (default 0)' },
-    { flag: '--config <file>', help: 'YAML configuration, e.g. the config.yaml of another run; flags override it' },
+    {
+      flag: '--config <file>',
+      help: 'YAML configuration, e.g. the config.yaml of another run, or with a list saes: [{arch: topk, k: 16}, …]; flags override it',
+    },
     { flag: '--resume', help: 'go on with the run in --out' },
     { flag: '--threads <n>', help: 'worker threads (default: one per core); the result does not depend on it' },
   ],
   examples: [
     'saeforest train --acts acts --arch topk --out runs/topk --tokens 2M --set width=3072 --set k=32 --set lr=1e-3',
-    'saeforest train --acts synthetic:toy-tree --arch topk --arch h-sae --out runs/toy --tokens 400k --set width=32 --set topk.k=2',
+    'saeforest train --acts synthetic:toy-tree --sae topk:k=2 --sae topk:k=4 --sae h-sae:k=2,atoms=4 --out runs/toy --tokens 400k --set width=32',
     'saeforest train --resume --out runs/topk',
   ],
   schema: z.strictObject({
     acts: text.optional(),
     arch: list.optional(),
+    sae: list.optional(),
     out: text,
     tokens: count.optional(),
     set: list.optional(),
@@ -39,11 +45,22 @@ export const train = defineCommand({
   async run(options, terminal) {
     const { parse } = await import('yaml');
     const { runTraining } = await import('./train-runs.ts');
-    const assignments = parseAssignments(options.set ?? [], (value) => parse(value) as unknown);
+    const { parseSaeFlag } = await import('./sae-requests.ts');
+    const scalar = (value: string): unknown => parse(value) as unknown;
+    const assignments = parseAssignments(options.set ?? [], scalar);
+    const [arch, ...others] = options.arch ?? [];
+    if (others.length > 0 || (arch !== undefined && options.sae)) {
+      throw new UsageError('--arch is for one SAE', {
+        hint: 'several on the same stream: --sae topk --sae h-sae:k=16',
+      });
+    }
     const given = { acts: options.acts, tokens: options.tokens, seed: options.seed, ...assignments };
     const outcome = await runTraining({
       out: options.out,
-      architectures: options.arch ?? [],
+      saes:
+        arch === undefined
+          ? (options.sae ?? []).map((text) => parseSaeFlag(text, scalar))
+          : [{ arch, keys: {}, where: options.config ?? 'command line' }],
       overrides: Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
       configFile: options.config,
       resume: options.resume,
@@ -53,7 +70,7 @@ export const train = defineCommand({
     });
     terminal.result(
       outcome,
-      outcome.runs.map((run) => `${run.architecture}: ${run.folder}, step ${run.step}`),
+      outcome.runs.map((run) => `${run.name}: ${run.folder}, step ${run.step}`),
     );
   },
 });

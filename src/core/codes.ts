@@ -23,10 +23,12 @@ export function addFiringCounts(codes: Codes, counts: Float64Array): void {
   for (let e = codes.rowPtr[0]; e < codes.rowPtr[codes.rows]; e++) if (codes.value[e] !== 0) counts[codes.index[e]]++;
 }
 
-/** Number of entries that fired. */
-export function countFired(codes: Codes): number {
+/** Number of entries of latents from ≤ i < to that fired. */
+export function countFired(codes: Codes, { from, to } = { from: 0, to: codes.width }): number {
   let fired = 0;
-  for (let e = codes.rowPtr[0]; e < codes.rowPtr[codes.rows]; e++) if (codes.value[e] !== 0) fired++;
+  for (let e = codes.rowPtr[0]; e < codes.rowPtr[codes.rows]; e++) {
+    if (codes.value[e] !== 0 && from <= codes.index[e] && codes.index[e] < to) fired++;
+  }
   return fired;
 }
 

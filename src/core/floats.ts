@@ -89,3 +89,10 @@ export function encodeFloats(dtype: StorageDtype, values: Float32Array): Uint8Ar
   for (let i = 0; i < values.length; i++) halves[i] = encode(values[i]);
   return new Uint8Array(halves.buffer);
 }
+
+/** The next larger float32 of a number ≥ 0: "strictly above" as "at least". */
+export function nextFloat(value: number): number {
+  const bits = new Uint32Array(Float32Array.of(value).buffer);
+  bits[0]++;
+  return new Float32Array(bits.buffer)[0];
+}

@@ -1,4 +1,4 @@
-/** Means, spreads, quantiles and bootstrap intervals; everything accumulates in float64. */
+/** Means, spreads, quantiles, t and bootstrap intervals; everything accumulates in float64. */
 import type { Random } from './random.ts';
 
 /** Mean and variance of a stream of numbers in one pass (Welford's update: no cancellation at large means). */
@@ -120,4 +120,31 @@ export function bootstrapRatio(
 /** Bootstrap of the mean of one number per unit. */
 export function bootstrapMean(values: ArrayLike<number>, random: Random, options?: BootstrapOptions): Interval {
   return bootstrapRatio(values, new Float64Array(values.length).fill(1), random, options);
+}
+
+/** 97.5 % points of Student's t for 1 … 10 degrees of freedom. */
+const STUDENT = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.306, 2.2622, 2.2281];
+const NORMAL = 1.959964;
+
+/** 97.5 % point of Student's t; beyond the table by the expansion 26.7.5 of Abramowitz and Stegun, to 4 digits. */
+function student(freedom: number): number {
+  if (freedom <= STUDENT.length) return STUDENT[freedom - 1];
+  const z = NORMAL;
+  const first = (z ** 3 + z) / 4;
+  const second = (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96;
+  const third = (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384;
+  return z + first / freedom + second / freedom ** 2 + third / freedom ** 3;
+}
+
+/**
+ * Mean of a few independent values, such as one per seed, with its 95 % t-interval: mean ± t_{n−1} s / √n. Too few values for a
+ * bootstrap are its use; it takes them for normally distributed. The ends are NaN for fewer than two values.
+ */
+export function tInterval(values: readonly number[]): Interval {
+  const moments = new Moments();
+  for (const value of values) moments.add(value);
+  const { count: n, sampleVariance } = moments;
+  const half = n < 2 ? NaN : student(n - 1) * Math.sqrt(sampleVariance / n);
+  const value = n === 0 ? NaN : moments.mean;
+  return { value, low: value - half, high: value + half, n };
 }

@@ -55,10 +55,14 @@ export interface Children {
 export interface EncodingKernels {
   /**
    * codes = the k largest of z per row, z = W x (+ bias) where that is ≥ floor, else 0. Ties go to the lowest latent; rows
-   * with fewer than k positive z are filled with value 0 from latent 0 upwards. floor > 0. x [rows, d], W [width, d].
+   * with fewer than k positive z are filled with value 0 from latent 0 upwards. floor > 0. x [rows, d], W [width, d]; bias is
+   * one row [width], a matrix [rows, width] or null.
    */
   encodeTop(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number): void;
-  /** Like {@link encodeTop} with k' = min(k, size of the set), scoring only the latents of the set; `codes.perRow` must be open. */
+  /**
+   * Like {@link encodeTop} with k' = min(k, size of the set), scoring only the latents of the set; `codes.perRow` must be open.
+   * With k ≥ the size of the set the floor may be −∞: then every latent of the set is an entry of every row, with its score.
+   */
   encodeTopAmong(
     codes: Codes,
     x: Tensor,
@@ -122,7 +126,7 @@ export interface RoutingKernels {
 
 /** Codes with matrices, and the bookkeeping of latents. */
 export interface CodesKernels {
-  /** out_r = base + Σ_t values_t · W[row of t] over the entries in `range`; base is one row [d], a matrix [rows, d] or null. */
+  /** out_r = base + Σ_t values_t · W[row of t] over the entries in `range`; base is one row [d], a matrix [rows, d] or null. Values 0 cost nothing. */
   decode(
     out: Tensor,
     codes: Codes,
@@ -158,7 +162,8 @@ export interface CodesKernels {
   ): void;
   /**
    * Both gradients of {@link decode} in one pass over dOut [rows, d], t = e·block + b: dW[i·block + b] (+)= Σ_e values_t · dOut_row,
-   * dValues_t (+)= W[i·block + b] · dOut_row; for block 1 an entry with value 0 is not active and gets 0. Latents out of `range` are left alone.
+   * dValues_t (+)= W[i·block + b] · dOut_row, 0 where mask_t = 0. Without a mask all get theirs, but for block 1 it is by default the
+   * values: an entry with value 0 is not active. Latents out of `range` are left alone.
    */
   decodeGradients(
     dValues: GradientTarget,
@@ -170,6 +175,7 @@ export interface CodesKernels {
     dOut: Tensor,
     block?: number,
     range?: LatentRange,
+    mask?: Tensor | null,
   ): void;
   /** out_t = W[row of t] · vectors_r like {@link gatheredDots}, in the order of latents: better where W is larger than a cache. */
   dotsByLatent(out: Tensor, codes: Codes, index: LatentIndex, W: Tensor, vectors: Tensor, block?: number): void;
@@ -216,6 +222,31 @@ export interface ExpertsKernels {
   joinExperts(out: Codes, top: Codes, winner: Tensor, sub: Tensor, atoms: number): void;
 }
 
+/** Codes in tiers: a tier's scores get a part from the codes of the tier below, as a matrix of biases made by `decode`. */
+export interface TiersKernels {
+  /** out_r = the entries of all parts, those of a part shifted by the widths of the parts before it; `out.width` ≥ the sum of widths. */
+  joinCodes(out: Codes, parts: readonly Codes[]): void;
+  /**
+   * Both gradients of base_r = Σ_j h_rj V[j] by the gradients at some entries of `above` alone (the others are 0):
+   * dV[j, i] (+)= Σ_r h_rj dAbove_ri, dBelow_e (+)= Σ_i V[j, i] dAbove_ri where value_e ≠ 0, else 0. `index` is that of `below`, V
+   * [below.width, above.width]; dBelow null = not wanted.
+   */
+  baseGradients(
+    dBelow: GradientTarget | null,
+    dV: GradientTarget,
+    below: Codes,
+    index: LatentIndex,
+    V: Tensor,
+    above: Codes,
+    dAbove: Tensor,
+  ): void;
+  /**
+   * Of each positive entry the shares of its score z = W x + c + b: base [rows, width] holds c + b, bias [width] b. composed_r = number of
+   * entries with (c)₊ ≥ half of (W x)₊ + (c)₊ + (b)₊ > 0, active_r = number of positive entries (f64 both).
+   */
+  composedEntries(out: { composed: Tensor; active: Tensor }, codes: Codes, base: Tensor, bias: Tensor): void;
+}
+
 /** Dense rows, flat arrays and scalars. */
 export interface DenseKernels {
   /** out = a·bᵀ ('nt'), a·b ('nn') or aᵀ·b ('tn'). */
@@ -237,6 +268,8 @@ export interface DenseKernels {
   maximum(out: Tensor, a: Tensor): void;
   /** out[0] = a[0] / b[0] (f64), 0 where b = 0. */
   divide(out: Tensor, a: Tensor, b: Tensor): void;
+  /** out[0] = scale · a[0] / b[0] (f64) between low and high, high where b = 0; b null = 1. */
+  clampedRatio(out: Tensor, a: Tensor, b: Tensor | null, scale: number, low: number, high: number): void;
   /** out[0] = scale · √max(0, Σ weight · term[0]) (f64), at most three terms. */
   rootOfSum(out: Tensor, terms: readonly { term: Tensor; weight: number }[], scale: number): void;
   /** out (+)= (scale / divisor[0]) · a, where divisor[0] = 0: nothing; divisor f64. */
@@ -259,6 +292,19 @@ export interface StandardizeKernels {
   variance(out: Tensor, a: Tensor, epsilon: number): void;
 }
 
+/** Selection over a whole batch, and scalars of selections. */
+export interface BatchTopKernels {
+  /**
+   * codes = the `total` largest z of all rows together, fewer if fewer are ≥ floor; z and floor as in {@link EncodingKernels.encodeTop}.
+   * Ties go to the lowest row, then to the lowest latent. `codes.perRow` must be open.
+   */
+  encodeBatchTop(codes: Codes, x: Tensor, W: Tensor, bias: Tensor | null, floor: number, total: number): void;
+  /** out[0] = smallest positive of the values, 0 if there is none (both f64). */
+  leastPositive(out: Tensor, values: Tensor): void;
+  /** out[0] = number of latents in the set (f64). */
+  setSize(out: Tensor, set: LatentSet): void;
+}
+
 /** The update of parameters. */
 export interface UpdateKernels {
   /**
@@ -274,13 +320,154 @@ export interface UpdateKernels {
   adam(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamStep, unitRows?: { epsilon: number }): void;
 }
 
+/** Gated codes: latents that a gate lets through, with magnitudes of their own. */
+export interface GatedMagnitudeKernels {
+  /** out_e = max(0, gain_i (gate_e − gateBias_i) + magnitudeBias_i) of entry e of latent i; the values of `gate` are the open gates' scores. */
+  gateMagnitudes(out: Tensor, gate: Codes, gain: Tensor, gateBias: Tensor, magnitudeBias: Tensor): void;
+  /**
+   * Gradients of {@link gateMagnitudes}, gain = e^r. With m = dMagnitude_e where magnitude_e > 0, else 0: gate (+)= gain_i m per entry,
+   * and per latent gateBias (+)= −gain_i Σ m, magnitudeBias (+)= Σ m, r (+)= gain_i Σ m (gate_e − gateBias_i).
+   */
+  gateGradients(
+    out: { gate: GradientTarget; r: GradientTarget; gateBias: GradientTarget; magnitudeBias: GradientTarget },
+    gate: Codes,
+    index: LatentIndex,
+    saved: { magnitude: Tensor; dMagnitude: Tensor },
+    gain: Tensor,
+    gateBias: Tensor,
+  ): void;
+}
+
+/** What a penalty makes of u = value · norm: u itself, or tanh(scale · u). */
+export interface PenaltyShape {
+  kind: 'l1' | 'tanh';
+  scale: number;
+}
+
+/** Penalties weighted by the norms of decoder rows. */
+export interface PenaltyKernels {
+  /** out_i = ‖W_i‖ [width]; rows are the last axis. */
+  rowNorms(out: Tensor, W: Tensor): void;
+  /** rowSums_r = Σ_e φ(u_e) (f64), u_e = value_e · norms_i, i the latent of e. */
+  normWeightedSums(rowSums: Tensor, codes: Codes, norms: Tensor, shape: PenaltyShape): void;
+  /** dValue_e (+)= seed · φ'(u_e) · norms_i; coefficient_e = seed · φ'(u_e) · value_e / norms_i, 0 where the norm is 0. */
+  normWeightedGradient(
+    out: { dValue: GradientTarget | undefined; coefficient: Tensor },
+    codes: Codes,
+    norms: Tensor,
+    shape: PenaltyShape,
+    seed: number,
+  ): void;
+}
+
+/** Where scores lie by their thresholds: the open window |z_e − threshold_i| < bandwidth / 2. */
+export interface Window {
+  /** [entries] */
+  z: Tensor;
+  /** [width] */
+  threshold: Tensor;
+  bandwidth: number;
+}
+
+/** Thresholds that are learned straight through (JumpReLU), and arithmetic on entries. */
+export interface JumpKernels {
+  /** out_i = bias_i − threshold_i + offset; no bias is 0. */
+  liftBias(out: Tensor, bias: Tensor | null, threshold: Tensor, offset: number): void;
+  /** z_e = value of `codes` − (lifted_i − bias_i), value_e = z_e where z_e > threshold_i, else 0. */
+  jump(out: { z: Tensor; value: Tensor }, codes: Codes, lifted: Tensor, bias: Tensor | null, threshold: Tensor): void;
+  /** out_i (+)= scale · threshold_i · Σ weight_e over the entries of latent i in the window. */
+  windowSum(out: GradientTarget, index: LatentIndex, window: Window, weight: Tensor, scale: number): void;
+  /**
+   * out_i (+)= scale · factor[0] · n_i (factor f64, default 1): n_i = entries of latent i in the window. With `inactiveOf` rows: entries
+   * of i in the window and above the threshold, and all rows without an entry above it where 0 is in the window.
+   */
+  windowCount(
+    out: GradientTarget,
+    index: LatentIndex,
+    window: Window,
+    count: { scale: number; factor?: Tensor; inactiveOf?: number; range?: LatentRange },
+  ): void;
+  /** rowSums_r = number of entries with value ≠ 0 of latents in the range (f64). */
+  countActive(rowSums: Tensor, codes: Codes, range?: LatentRange): void;
+  /** excess[0] = a[0] / target − 1, square[0] = excess² (f64). */
+  squaredExcess(out: { excess: Tensor; square: Tensor }, a: Tensor, target: number): void;
+  /** out_e = max(0, threshold_i − value_e) */
+  thresholdGap(out: Tensor, codes: Codes, threshold: Tensor): void;
+  /** out_e = factor_i, i the latent of e. */
+  spreadLatents(out: Tensor, codes: Codes, factor: Tensor): void;
+  /** out = exp(a) */
+  exponential(out: Tensor, a: Tensor): void;
+  /** out = max(0, a) */
+  rectify(out: Tensor, a: Tensor): void;
+  /** out (+)= a · b, element by element. */
+  multiply(out: Tensor, accumulate: boolean, a: Tensor, b: Tensor): void;
+  /** out (+)= scale · a where mask ≠ 0, else 0. */
+  scaleWhere(out: Tensor, accumulate: boolean, a: Tensor, mask: Tensor, scale: number): void;
+  /**
+   * s_r = ‖residual_r‖ / (1e-6 + 2‖ghost_r‖), δ = s_r ghost − residual, w = residual² / (δ² + 1e-6) element by element:
+   * rowSums_r = Σ w δ² (f64), gradient = s_r w δ.
+   */
+  ghostError(out: { gradient: Tensor; rowSums: Tensor }, ghost: Tensor, residual: Tensor): void;
+}
+
+/** Two neighbouring levels: parents are latents [from, split), children [split, to). */
+export interface FamilyLevels {
+  from: number;
+  split: number;
+  to: number;
+}
+
+/** Who is whose parent. */
+export interface FamilyLinks {
+  /** u32 [width]: parent of each latent, 2³² − 1 for none. */
+  parents: Tensor;
+  /** u32 [width]: 0 for latents without children. */
+  hasChildren: Tensor;
+}
+
+/** The parent–child loss of a feature forest. W [width, d] has the rows d_i. */
+export interface FamilyKernels {
+  /**
+   * In each row, for each family (a parent that has children, and these) with an entry: r = a_p d_p − Σ a_c d_c over its entries,
+   * rowSums_row = Σ ‖r‖² (f64), dValue_p = 2 d_p·r, dValue_c = −2 d_c·r; 0 for entries in no family of these levels. next (u32
+   * [entries]) links the entries of a family into a ring, 2³² − 1 = in none.
+   */
+  familyResiduals(
+    out: { dValue: Tensor; next: Tensor; rowSums: Tensor },
+    codes: Codes,
+    W: Tensor,
+    families: FamilyLevels & FamilyLinks,
+  ): void;
+  /**
+   * out [children, parents + 1]: every active entry of child c adds weight to out[c, p] for each parent p active in the same row, and
+   * to out[c, parents] for itself.
+   */
+  coActivate(out: Tensor, codes: Codes, index: LatentIndex, levels: FamilyLevels, weight: number): void;
+  /** dW_m += scale · σ_m Σ_k σ_k (Σ_rows a_m a_k) d_k over the members k of m's family, σ = 1 for its parent, −1 for children. */
+  familyGradient(
+    dW: Tensor,
+    codes: Codes,
+    index: LatentIndex,
+    next: Tensor,
+    W: Tensor,
+    levels: FamilyLevels,
+    scale: number,
+  ): void;
+}
+
 export interface Kernels
   extends
     EncodingKernels,
+    BatchTopKernels,
     GateKernels,
     RoutingKernels,
+    JumpKernels,
+    GatedMagnitudeKernels,
     CodesKernels,
     ExpertsKernels,
+    PenaltyKernels,
+    TiersKernels,
     DenseKernels,
     StandardizeKernels,
-    UpdateKernels {}
+    UpdateKernels,
+    FamilyKernels {}

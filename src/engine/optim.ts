@@ -11,6 +11,8 @@ export interface Parameter {
   readonly tensor: Tensor;
   /** Rows (last axis) are kept at unit norm by the `project` and `renormalize` stages. */
   readonly unitRows: boolean;
+  /** Step with which its training begins: untouched before, and Adam's bias correction counts from there. Default 0. */
+  readonly fromStep?: number;
 }
 
 export type Stage =
@@ -143,12 +145,13 @@ export class Optimizer {
 
   #run(stage: Exclude<Stage, { kind: 'clip' }>, step: number, scales: readonly number[]): void {
     const { kernels } = this.#device;
-    for (const [i, { tensor, unitRows }] of this.parameters.entries()) {
+    for (const [i, { tensor, unitRows, fromStep = 0 }] of this.parameters.entries()) {
       const { gradient, m, v } = this.#moments[i];
+      if (step < fromStep) continue;
       if (stage.kind === 'adam') {
         const { renormalize: epsilon } = stage;
         const unit = unitRows && epsilon !== undefined ? { epsilon } : undefined;
-        kernels.adam(tensor, gradient, m, v, this.#constants(step, scales[i]), unit);
+        kernels.adam(tensor, gradient, m, v, this.#constants(step, scales[i], fromStep), unit);
       } else if (!unitRows) continue;
       else if (stage.kind === 'project')
         kernels.projectRows(gradient, this.#device.scratch('f64', 1), tensor, stage.epsilon);
@@ -156,16 +159,17 @@ export class Optimizer {
     }
   }
 
-  #constants(step: number, gradientScale: number): AdamStep {
+  #constants(step: number, gradientScale: number, fromStep: number): AdamStep {
     const { beta1, beta2, epsilon, weightDecay, decayStyle, learningRate } = this.plan;
     const lr = learningRate(step);
     const coupled = decayStyle === 'coupled';
+    const taken = fromStep > 0 ? Math.min(this.taken, step - fromStep + 1) : this.taken;
     return {
       gradientScale,
       beta1,
       beta2,
-      stepSize: lr / (1 - beta1 ** this.taken),
-      correction: 1 / Math.sqrt(1 - beta2 ** this.taken),
+      stepSize: lr / (1 - beta1 ** taken),
+      correction: 1 / Math.sqrt(1 - beta2 ** taken),
       epsilon,
       decay: coupled ? 1 : 1 - lr * weightDecay,
       coupledDecay: coupled ? weightDecay : 0,

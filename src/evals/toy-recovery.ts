@@ -4,11 +4,13 @@ import { addFiringCounts, countFired } from '../core/codes.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { ToyTree } from '../activations/toy-tree.ts';
 import type { Device } from '../engine/device.ts';
-import { CoActivation, extractForest } from '../forest/extract.ts';
+import { measureAbsorption } from '../forest/absorption.ts';
+import { extractForest } from '../forest/extract.ts';
+import { Firings } from '../forest/firings.ts';
 import { Forest } from '../forest/forest.ts';
 import { drawRecovery } from '../forest/draw.ts';
 import { forestRecovery, type LinkScore } from '../forest/recovery.ts';
-import { absoluteCosines, FiringAgreement, matchLatents } from '../forest/truth.ts';
+import { cosinesOf, FiringAgreement, matchLatents } from '../forest/truth.ts';
 import type { Sae } from '../sae/architecture.ts';
 import { Reconstructor } from '../sae/reconstructor.ts';
 import { Spread, squaredDistance } from '../training/validation.ts';
@@ -16,7 +18,10 @@ import { Spread, squaredDistance } from '../training/validation.ts';
 export interface ToyRecovery {
   /** 1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over the held-out rows, in the SAE's input space. */
   variance_explained: number;
+  /** Mean number of active latents … */
   l0: number;
+  /** … and of those that the reconstruction is made of: fewer where levels reconstruct alone. */
+  l0_full: number;
   /** Share of latents that never fired on the held-out rows. */
   dead_fraction: number;
   /** True features with a latent whose decoder row has |cos| ≥ 0.9 (one to one). */
@@ -24,6 +29,10 @@ export interface ToyRecovery {
   features: number;
   /** Mean over features of the F1 of the matched latent's firing against the feature's. */
   feature_f1: number;
+  /** Mean over the true edges of P(main latent of the parent off | parent and child on), see forest/absorption.ts. */
+  absorption_rate: number;
+  /** Mean over the true edges of cos(decoder row of the child's main latent, direction of the parent). */
+  decoder_leak: number;
   /** Parent–child edges of the forest (the model's own, or extracted by coverage) against the true ones. */
   edges: LinkScore;
   /** Whether the forest is the model's own. */
@@ -35,6 +44,12 @@ export interface ToyRecovery {
 const MIN_FIRINGS = 20;
 /** … where contributing means adding a vector at least this long, as a share of the root mean square norm of the inputs. */
 const MIN_CONTRIBUTION = 0.1;
+
+/**
+ * τ of the extraction: latents of a toy SAE fire by mistake more often than the published 0.9 allows, and children are rare
+ * enough (P(child | parent) = 0.2) that one half tells a parent from its child.
+ */
+const THRESHOLD = 0.5;
 
 /** @param source the toy tree, normalised as the SAE wants it */
 export async function recoverToyTree(
@@ -50,30 +65,37 @@ export async function recoverToyTree(
   await source.heldOut(0, x);
   const on = tree.heldOutTruth(0, count);
   const reconstructor = await Reconstructor.create(device, sae);
-  const { codes: all, views } = await reconstructor.run(x, [sae.views[0]]);
+  const full = sae.views.find(({ name }) => name === 'full')!;
+  const { codes: all, views } = await reconstructor.run(x, [full]);
   const decoder = await reconstructor.readDictionary();
   reconstructor.release();
   const spread = new Spread(d);
   spread.add(x);
   const codes = contributing(all, decoder, x, d);
 
-  const pairs = new CoActivation(sae.width);
-  pairs.add(codes);
-  const live = [...pairs.firings].flatMap((firings, latent) => (firings >= MIN_FIRINGS ? [latent] : []));
-  const parents = sae.forest?.parent ?? extractForest(pairs).forest.parent;
+  const firings = new Firings(sae.width);
+  firings.add(codes);
+  const live = Array.from({ length: sae.width }, (_, i) => i).filter((i) => firings.countOf(i) >= MIN_FIRINGS);
+  const parents = sae.forest?.parent ?? extractForest(firings, { method: 'coverage', threshold: THRESHOLD }).parent;
   const forest = restrict(parents, live);
 
   const rowsOfLive = Float32Array.from(live.flatMap((latent) => [...decoder.subarray(latent * d, (latent + 1) * d)]));
-  const match = matchLatents(absoluteCosines(rowsOfLive, tree.directions, d), live.length, tree.features);
+  const cosines = cosinesOf(rowsOfLive, tree.directions, d);
+  const match = matchLatents(cosines.map(Math.abs), live.length, tree.features);
+  const liveCodes = keep(codes, live);
   const agreement = new FiringAgreement(match.recovers, tree.features);
-  agreement.add(keep(codes, live), on);
+  agreement.add(liveCodes, on);
+  const absorption = measureAbsorption(tree.truth, liveCodes, on, cosines);
   return {
     variance_explained: 1 - squaredDistance(x, views[0]) / spread.total,
     l0: countFired(all) / count,
+    l0_full: countFired(all, full) / count,
     dead_fraction: countFiringLatents(all).filter((firings) => firings === 0).length / sae.width,
     features_recovered: Math.round(match.recoveredShare * tree.features),
     features: tree.features,
     feature_f1: agreement.scores().meanFeatureF1,
+    absorption_rate: absorption.rate,
+    decoder_leak: absorption.leak,
     edges: forestRecovery(tree.truth, forest, match.recovers).edge,
     own_forest: sae.forest !== undefined,
     drawing: drawRecovery({

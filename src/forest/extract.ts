@@ -1,106 +1,134 @@
 /**
- * A forest from co-activation alone, for SAEs that have none built in: a child fires only where its parent does, so a latent
- * that covers another's firings, and is more frequent, is its ancestor; the least frequent ancestor is its parent.
+ * A forest for SAEs that have none built in, from which latents fire together and, where asked, from what they write:
+ * possible parents (candidates.ts), filters and the choice of one parent (dag.ts).
  */
-import type { Codes } from '../core/codes.ts';
-import { Forest } from './forest.ts';
-import { DensePairCounts, SparsePairCounts, type PairCounts } from './pair-counts.ts';
-
-/** Below this many counters (128 MiB, width 8192) every pair has its own. */
-const DENSE_COUNTERS = 2 ** 25;
-/** Entries of the table for wider dictionaries: at most 2^24 slots, 256 MiB. */
-const MAX_PAIRS = 12_000_000;
+import { candidateParents, MEASURES, type Candidates, type Measure } from './candidates.ts';
+import { forestOfCandidates, parentsInAnother, type ChosenParents, type DroppedEdges } from './dag.ts';
+import type { Firings } from './firings.ts';
 
 /**
- * Firings and joint firings of latents over a stream of codes. Time per row: the number of its active latents squared,
- * halved. Memory: bounded whatever the width and the length of the stream; when the bound is reached, counts of
- * unimportant pairs are dropped, see {@link PairCounts.missedAtMost}.
+ * The measures of candidates.ts, and `cosine-coverage`: parents that cover the child, the choice among them by the cosine of
+ * the decoder rows, which has to exceed {@link chanceCosine}.
  */
-export class CoActivation {
-  readonly width: number;
-  /** Rows seen. */
-  rows = 0;
-  /** `[width]` rows in which each latent fired. */
-  readonly firings: Float64Array;
-  readonly pairs: PairCounts;
-  readonly #active: Int32Array;
+export const METHODS = [...MEASURES, 'cosine-coverage'] as const;
+export type Method = (typeof METHODS)[number];
 
-  /** @param maxPairs most pairs remembered at once; by default exact up to width 8192, 12 million pairs beyond */
-  constructor(width: number, maxPairs?: number) {
-    this.width = width;
-    this.firings = new Float64Array(width);
-    this.#active = new Int32Array(width);
-    const dense = maxPairs === undefined && (width * (width - 1)) / 2 <= DENSE_COUNTERS;
-    this.pairs = dense ? new DensePairCounts(width) : new SparsePairCounts(this.firings, maxPairs ?? MAX_PAIRS);
-  }
+/** τ as published: 0.9, for the cosine 0.8. */
+export const DEFAULT_THRESHOLD: Readonly<Record<Method, number>> = {
+  coverage: 0.9,
+  'weighted-coverage': 0.9,
+  'masked-cosine': 0.8,
+  'cosine-coverage': 0.9,
+};
 
-  add(codes: Codes): void {
-    if (codes.width !== this.width) throw new RangeError(`codes of width ${codes.width}, expected ${this.width}`);
-    const active = this.#active;
-    for (let r = 0; r < codes.rows; r++) {
-      let count = 0;
-      for (let e = codes.rowPtr[r]; e < codes.rowPtr[r + 1]; e++) {
-        if (codes.value[e] === 0) continue;
-        active[count++] = codes.index[e];
-        this.firings[codes.index[e]]++;
-      }
-      for (let i = 1; i < count; i++) for (let j = 0; j < i; j++) this.pairs.add(active[i], active[j]);
-    }
-    this.rows += codes.rows;
-  }
-}
+/** Published floor of densities: 40 firings in a million rows. */
+const DENSITY_FLOOR = 40 / 1e6;
+/** Published least number of firings for a statistic. */
+const MIN_SAMPLES = 10;
+/** A parent of more than this share of the width says nothing about its children … */
+const HUB_SHARE = 0.05;
+/** … but in a narrow dictionary a handful of children makes no hub. */
+const HUB_FLOOR = 8;
 
-export interface ExtractionRule {
-  /** Least P(parent fires | child fires); 0.5. */
-  readonly coverage?: number;
-  /** Least P(parent | child) / P(parent): how far above chance; 2. */
-  readonly lift?: number;
-  /** P(parent) must exceed this many times P(child); 1.05. At least 1, which rules out cycles. */
-  readonly frequencyRatio?: number;
-  /** Latents that fired in fewer rows stay unlinked, their statistics say nothing; 10. */
+/**
+ * Fewest firings of a latent in a sample: the published density, but in small samples never fewer than 10, because one joint
+ * firing more or less would then decide.
+ */
+export const firingsFloor = (rows: number): number => Math.max(MIN_SAMPLES, Math.ceil(DENSITY_FLOOR * rows));
+
+/** Twice the standard deviation of the cosine of two random directions. */
+export const chanceCosine = (d: number): number => 2 / Math.sqrt(d);
+
+export interface ExtractionOptions {
+  readonly method: Method;
+  /** τ; as published by default. */
+  readonly threshold?: number;
+  /** Fewest firings of a latent; {@link firingsFloor} of the sample by default. */
   readonly minFirings?: number;
+  /** Trees with fewer descendants are dissolved; 1 keeps all (published: 5). */
+  readonly minDescendants?: number;
 }
 
-export interface ExtractedForest {
-  readonly forest: Forest;
-  /** `[width]` P(parent | child) of each child, NaN for roots. */
-  readonly coverage: Float64Array;
-  /** `[width]` coverage / P(parent) of each child, NaN for roots. */
-  readonly lift: Float64Array;
-  /**
-   * `[width]` how much too low the coverages of each latent may be because counts were dropped; all 0 when counting was
-   * exact, NaN for latents that never fired. A parent whose coverage exceeds the rule by this much is never overlooked.
-   */
-  readonly coverageError: Float64Array;
+/** Decoder rows `[width, d]` of the children and of their parents, the same array within one SAE; for `cosine-coverage`. */
+export interface Directions {
+  readonly d: number;
+  readonly children: Float32Array;
+  readonly parents: Float32Array;
 }
 
-/**
- * parent(c) = the least frequent p with P(p|c) ≥ coverage, P(p|c) / P(p) ≥ lift and P(p) > frequencyRatio · P(c); among
- * equally frequent ones the larger coverage, then the lower index. A latent without such a p is a root.
- */
-export function extractForest(
-  counts: CoActivation,
-  { coverage = 0.5, lift = 2, frequencyRatio = 1.05, minFirings = 10 }: ExtractionRule = {},
-): ExtractedForest {
-  if (!(frequencyRatio >= 1)) throw new RangeError(`frequencyRatio ${frequencyRatio}: expected at least 1`);
-  const { firings, rows, width } = counts;
-  const parent = new Int32Array(width).fill(-1);
-  const best = { coverage: new Float64Array(width).fill(NaN), lift: new Float64Array(width).fill(NaN) };
-  const isBetter = (p: number, share: number, child: number): boolean => {
-    const rival = parent[child];
-    if (rival === -1 || firings[p] !== firings[rival]) return rival === -1 || firings[p] < firings[rival];
-    return share === best.coverage[child] ? p < rival : share > best.coverage[child];
+export interface Extraction extends ChosenParents {
+  readonly method: Method;
+  readonly threshold: number;
+  readonly minFirings: number;
+  /** Children that never fired, and those that did but in fewer than `minFirings` rows. */
+  readonly silent: number;
+  readonly rare: number;
+  /** Edges before the filters. */
+  readonly possibleEdges: number;
+  /** Most children that a latent may have. */
+  readonly maxChildren: number;
+  readonly dropped: DroppedEdges;
+}
+
+/** The forest among the latents of one SAE: `new Forest(parent)`. */
+export function extractForest(firings: Firings, options: ExtractionOptions, directions?: Directions): Extraction {
+  const { minDescendants = 1 } = options;
+  return extract(firings, firings, options, directions, (candidates, maxChildren) =>
+    forestOfCandidates(candidates, { frequency: frequencies(firings), maxChildren, minDescendants }),
+  );
+}
+
+/** The parents that latents of one SAE have among those of another, from what both made of the same rows. */
+export function extractParents(
+  children: Firings,
+  parents: Firings,
+  options: ExtractionOptions,
+  directions?: Directions,
+): Extraction {
+  return extract(children, parents, options, directions, parentsInAnother);
+}
+
+function extract(
+  children: Firings,
+  parents: Firings,
+  { method, threshold = DEFAULT_THRESHOLD[method], minFirings = firingsFloor(children.rows) }: ExtractionOptions,
+  directions: Directions | undefined,
+  choose: (candidates: Candidates, maxChildren: number) => ChosenParents,
+): Extraction {
+  const measure: Measure = method === 'cosine-coverage' ? 'coverage' : method;
+  if (method === 'cosine-coverage' && !directions) throw new TypeError('cosine-coverage needs decoder rows');
+  const score = method === 'cosine-coverage' ? aboveChance(directions!) : undefined;
+  const candidates = candidateParents(children, parents, { measure, threshold, minFirings, ...(score && { score }) });
+  const maxChildren = Math.max(HUB_FLOOR, Math.floor(HUB_SHARE * children.width));
+  const fired = frequencies(children);
+  const silent = fired.filter((count) => count === 0).length;
+  return {
+    ...choose(candidates, maxChildren),
+    method,
+    threshold,
+    minFirings,
+    silent,
+    rare: fired.filter((count) => count < minFirings).length - silent,
+    possibleEdges: candidates.parent.length,
+    maxChildren,
   };
-  counts.pairs.forEach((a, b, together) => {
-    const [p, child] = firings[a] > firings[b] ? [a, b] : [b, a];
-    if (firings[child] < minFirings || !(firings[p] > frequencyRatio * firings[child])) return;
-    const share = together / firings[child];
-    const aboveChance = (share * rows) / firings[p];
-    if (share < coverage || aboveChance < lift || !isBetter(p, share, child)) return;
-    parent[child] = p;
-    best.coverage[child] = share;
-    best.lift[child] = aboveChance;
-  });
-  const coverageError = firings.map((fired, i) => counts.pairs.missedAtMost(i) / fired);
-  return { forest: new Forest(parent), ...best, coverageError };
+}
+
+const frequencies = (firings: Firings): Float64Array =>
+  Float64Array.from({ length: firings.width }, (_, i) => firings.countOf(i));
+
+/** Cosine of two decoder rows, −Infinity where chance could have made it. */
+function aboveChance({ d, children, parents }: Directions): (parent: number, child: number) => number {
+  const least = chanceCosine(d);
+  return (parent, child) => {
+    let [dot, squareP, squareC] = [0, 0, 0];
+    for (let k = 0; k < d; k++) {
+      const [p, c] = [parents[parent * d + k], children[child * d + k]];
+      dot += p * c;
+      squareP += p * p;
+      squareC += c * c;
+    }
+    const cosine = dot / Math.sqrt(squareP * squareC);
+    return cosine > least ? cosine : -Infinity;
+  };
 }

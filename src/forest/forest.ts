@@ -15,8 +15,8 @@ export type ForestFailure = 'missing' | 'ambiguous' | 'cycle' | 'out of range' |
 export class ForestError extends InputError {
   readonly kind: ForestFailure;
 
-  constructor(kind: ForestFailure, message: string) {
-    super(`${kind}: ${message}`);
+  constructor(kind: ForestFailure, message: string, hint: string) {
+    super(`${kind}: ${message}`, { hint });
     this.kind = kind;
   }
 }
@@ -57,13 +57,24 @@ export class Forest {
   static fromEdges(size: number, edges: Iterable<readonly [parent: number, child: number]>): Forest {
     const parents = new Int32Array(size).fill(-1);
     for (const [parent, child] of edges) {
-      for (const end of [parent, child]) {
+      for (const [end, role] of [
+        [parent, 'parent'],
+        [child, 'child'],
+      ] as const) {
         if (!Number.isInteger(end) || end < 0 || end >= size) {
-          throw new ForestError('out of range', `edge ${parent} → ${child} in a forest of ${size} nodes`);
+          throw new ForestError(
+            'out of range',
+            `edge ${parent} → ${child} in a forest of ${size} nodes: there is no ${role} ${end}`,
+            'leave the edge out, or give the size of the dictionary that it was made for',
+          );
         }
       }
       if (parents[child] !== -1 && parents[child] !== parent) {
-        throw new ForestError('ambiguous', `node ${child} has two parents, ${parents[child]} and ${parent}`);
+        throw new ForestError(
+          'ambiguous',
+          `node ${child} has two parents, ${parents[child]} and ${parent}`,
+          'keep the edge with the higher score',
+        );
       }
       parents[child] = parent;
     }
@@ -123,7 +134,10 @@ export class Forest {
         this.order[end++] = child;
       }
     }
-    if (end < this.size) throw new ForestError('cycle', describeCycle(this.parent, this.order.subarray(0, end)));
+    if (end < this.size) {
+      const cycle = describeCycle(this.parent, this.order.subarray(0, end));
+      throw new ForestError('cycle', cycle, 'make one of these nodes a root');
+    }
   }
 }
 
@@ -131,25 +145,33 @@ function checkLinks(parent: ArrayLike<number>): void {
   for (let i = 0; i < parent.length; i++) {
     const link: number | undefined = parent[i];
     if (link === undefined || Number.isNaN(link)) {
-      throw new ForestError('missing', `node ${i} has no entry (a root is written −1)`);
+      throw new ForestError('missing', `node ${i} has no entry`, 'a root is written −1');
     }
     if (!Number.isInteger(link) || link < -1 || link >= parent.length) {
-      throw new ForestError('out of range', `node ${i} names parent ${link} in a forest of ${parent.length} nodes`);
+      throw new ForestError(
+        'out of range',
+        `node ${i} names parent ${link} in a forest of ${parent.length} nodes`,
+        `parents are whole numbers from −1 (a root) to ${parent.length - 1}`,
+      );
     }
   }
 }
 
 function checkLevels(level: ArrayLike<number>, parent: Int32Array): Int32Array {
   if (level.length !== parent.length) {
-    throw new ForestError('missing', `${level.length} levels for ${parent.length} nodes`);
+    throw new ForestError('missing', `${level.length} levels for ${parent.length} nodes`, 'one level for every node');
   }
   for (let i = 0; i < parent.length; i++) {
     if (!Number.isInteger(level[i]) || level[i] < 0) {
-      throw new ForestError('out of range', `node ${i} is on level ${level[i]}`);
+      throw new ForestError('out of range', `node ${i} is on level ${level[i]}`, 'levels are whole numbers from 0');
     }
     if (parent[i] !== -1 && !(level[parent[i]] < level[i])) {
       const above = `its parent ${parent[i]} on level ${level[parent[i]]}`;
-      throw new ForestError('orphan', `node ${i} on level ${level[i]} has ${above}, not on an earlier one`);
+      throw new ForestError(
+        'orphan',
+        `node ${i} on level ${level[i]} has ${above}, not on an earlier one`,
+        'choose a parent of an earlier level, or make the node a root',
+      );
     }
   }
   return Int32Array.from(level);
@@ -176,6 +198,6 @@ function describeCycle(parent: Int32Array, reached: Int32Array): string {
   }
   const cycle = [node];
   for (let a = parent[node]; a !== node; a = parent[a]) cycle.push(a);
-  const shown = cycle.length > 8 ? [...cycle.slice(0, 8), '…'] : [...cycle, node];
+  const shown = cycle.length > 16 ? [...cycle.slice(0, 16), `… (${cycle.length} nodes)`] : [...cycle, node];
   return `each node is the child of the next: ${shown.join(' → ')}`;
 }

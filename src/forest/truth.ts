@@ -6,8 +6,8 @@ import { assign } from './hungarian.ts';
 /** A feature counts as recovered when its matched latent has at least this |cos|. */
 export const RECOVERED_COSINE = 0.9;
 
-/** |cos| of every latent's decoder row `[latents, d]` with every feature's direction `[features, d]`; 0 for zero rows. */
-export function absoluteCosines(decoder: Float32Array, directions: Float32Array, d: number): Float32Array {
+/** cos of every latent's decoder row `[latents, d]` with every feature's direction `[features, d]`; 0 for zero rows. */
+export function cosinesOf(decoder: Float32Array, directions: Float32Array, d: number): Float32Array {
   const latents = unitRows(decoder, d);
   const features = unitRows(directions, d);
   const [rows, columns] = [decoder.length / d, directions.length / d];
@@ -16,10 +16,15 @@ export function absoluteCosines(decoder: Float32Array, directions: Float32Array,
     for (let j = 0; j < columns; j++) {
       let dot = 0;
       for (let k = 0; k < d; k++) dot += latents[i * d + k] * features[j * d + k];
-      cosines[i * columns + j] = Math.abs(dot);
+      cosines[i * columns + j] = dot;
     }
   }
   return cosines;
+}
+
+/** |cos|, as {@link matchLatents} wants them. */
+export function absoluteCosines(decoder: Float32Array, directions: Float32Array, d: number): Float32Array {
+  return cosinesOf(decoder, directions, d).map(Math.abs);
 }
 
 function unitRows(matrix: Float32Array, d: number): Float32Array {

@@ -8,7 +8,8 @@ import type { Report } from './report.ts';
 
 /** A parameter: its name in the fixture and in the library. */
 export interface ParameterLink {
-  readonly stored: string;
+  /** Several are stacked along the first axis. */
+  readonly stored: string | readonly string[];
   readonly ours: string;
   /** Whether the last two axes are swapped. */
   readonly transposed: boolean;
@@ -36,6 +37,8 @@ export interface Pass {
   /** Terms of the loss, unweighted. */
   readonly losses: Readonly<Record<string, number>>;
   readonly total: number;
+  /** By the parameters, after projection. */
+  readonly gradients: Readonly<Record<string, Tensor>>;
   /** Global norm of the gradient after projection. */
   readonly gradientNorm: number;
 }
@@ -50,7 +53,7 @@ export interface Step {
 }
 
 /** Numbers by their name in the fixture; a string says why there is none to compare. */
-export type Named = Readonly<Record<string, number | string>>;
+export type Named = Readonly<Record<string, number | readonly number[] | string>>;
 
 /** One case, its hyper-parameters understood. */
 export interface CaseAdapter {
@@ -62,6 +65,8 @@ export interface CaseAdapter {
   readonly d: number;
   /** Step at which the single pass has the losses of the fixture. */
   readonly passStep: number;
+  /** Step that the protocol starts at; default 0. */
+  readonly firstStep?: number;
   /** Tensor of the reconstruction by a view; default `x_hat_<view>`. */
   viewTensor?(view: string): string;
   /** A model with the case's configuration and state; parameters are written by the caller. */

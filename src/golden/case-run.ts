@@ -55,7 +55,8 @@ async function runPass(
   for (const part of squares) square += (await device.read(part))[0];
   forward.commit();
   await device.flush();
-  const pass: Pass = { device, tape, sae, x, forward, losses, total, gradientNorm: Math.sqrt(square) };
+  const { gradients } = optimizer;
+  const pass: Pass = { device, tape, sae, x, forward, losses, total, gradients, gradientNorm: Math.sqrt(square) };
   const label = variant.name === undefined ? 'losses' : `losses.${variant.name}`;
   const { losses: stored } = fixture.description;
   const wanted = variant.name === undefined ? stored : (stored[variant.name] as Record<string, unknown> | undefined);
@@ -132,20 +133,21 @@ async function runSteps(
         report.compare(`${name}${suffix}`, started, fixture.numbers(name), fixture.tolerance('after'));
       }
     }
-    const result = await trainStep(device, sae, optimizer, x, step);
-    const taken = { device, sae, x, step, result };
+    const trained = (adapter.firstStep ?? 0) + step;
+    const result = await trainStep(device, sae, optimizer, x, trained);
+    const taken = { device, sae, x, step: trained, result };
     const wanted = log?.[step];
     const named = { step, ...(await adapter.log(taken)) };
     if (wanted) compareNamed(report, `step_log${suffix}[${step}]`, named, wanted, fixture.tolerance('losses'));
     const prefix = `after${step + 1}${suffix}.`;
     if (!fixture.names.some((name) => name.startsWith(prefix))) continue;
     for (const { stored, ours, transposed } of adapter.parameters) {
-      const name = `${prefix}param.${stored}`;
+      const names = prefixed(`${prefix}param.`, stored);
       // Some steps are pinned by their state alone.
-      if (!fixture.has(name)) continue;
+      if (!names.every((name) => fixture.has(name))) continue;
       const tensor = parameter(sae, ours);
-      const expected = read(fixture, name, transposed, sizeOf(tensor.shape));
-      report.compare(name, await device.read(tensor), expected, fixture.tolerance('after'));
+      const expected = read(fixture, names, transposed, sizeOf(tensor.shape));
+      report.compare(names.join(', '), await device.read(tensor), expected, fixture.tolerance('after'));
     }
     await adapter.compareState(taken, prefix, report);
   }
@@ -165,7 +167,7 @@ function build(device: Device, fixture: SaeFixture, adapter: CaseAdapter, varian
   const sae = adapter.build(device, variant);
   for (const { stored, ours, transposed } of adapter.parameters) {
     const tensor = parameter(sae, ours);
-    device.write(tensor, read(fixture, `param.${stored}`, transposed, sizeOf(tensor.shape)));
+    device.write(tensor, read(fixture, prefixed('param.', stored), transposed, sizeOf(tensor.shape)));
   }
   return sae;
 }
@@ -180,10 +182,11 @@ async function compareGradients(
   report: Report,
 ): Promise<void> {
   for (const { stored, ours, transposed } of adapter.parameters) {
-    const name = `${prefix}.${stored}`;
-    if (!fixture.has(name)) continue;
+    const names = prefixed(`${prefix}.`, stored);
+    if (!names.every((name) => fixture.has(name))) continue;
     const gradient = await device.read(gradients[ours] as Floats);
-    report.compare(name, gradient, read(fixture, name, transposed, gradient.length), fixture.tolerance('grad'));
+    const expected = read(fixture, names, transposed, gradient.length);
+    report.compare(names.join(', '), gradient, expected, fixture.tolerance('grad'));
   }
 }
 
@@ -194,8 +197,9 @@ function compareNamed(
   stored: Readonly<Record<string, unknown>>,
   tolerance: Tolerance,
 ): void {
-  // A list is as many numbers, by name[0], name[1], …
+  // A list may be as many numbers, by name[0], name[1], …
   const items = Object.entries(stored).flatMap(([key, value]): [string, unknown][] => {
+    if (named[key] !== undefined) return [[key, value]];
     if (Array.isArray(value)) return value.map((item, i) => [`${key}[${i}]`, item]);
     // A group is its entries, by name.entry.
     const isGroup = typeof value === 'object' && value !== null;
@@ -204,8 +208,8 @@ function compareNamed(
   for (const [key, value] of items) {
     const ours = named[key] ?? 'not known to the adapter of this architecture';
     if (typeof ours === 'string') report.skip(`${label}.${key}`, ours);
-    else if (typeof value !== 'number') report.skip(`${label}.${key}`, 'not a number in the fixture');
-    else report.compare(`${label}.${key}`, ours, value, tolerance);
+    else if (isNumeric(value)) report.compare(`${label}.${key}`, ours, value, tolerance);
+    else report.skip(`${label}.${key}`, 'no numbers in the fixture');
   }
 }
 
@@ -213,6 +217,16 @@ function parameter(sae: TrainableSae, name: string): Floats {
   return sae.parameters.find((candidate) => candidate.name === name)!.tensor as Floats;
 }
 
-function read(fixture: SaeFixture, name: string, transposed: boolean, size: number): Float32Array | Int32Array {
-  return transposed ? fixture.transposed(name, size) : fixture.numbers(name, size);
+const isNumeric = (value: unknown): value is number | number[] =>
+  (Array.isArray(value) ? value : [value]).every((element) => typeof element === 'number');
+
+const prefixed = (prefix: string, stored: string | readonly string[]): string[] =>
+  [stored].flat().map((name) => `${prefix}${name}`);
+
+/** The tensors one after the other; `size` elements in all. */
+function read(fixture: SaeFixture, names: readonly string[], transposed: boolean, size: number): ArrayLike<number> {
+  const [first, ...others] = names;
+  const part = (name: string, expected?: number): Float32Array | Int32Array =>
+    transposed ? fixture.transposed(name, expected) : fixture.numbers(name, expected);
+  return others.length === 0 ? part(first, size) : names.flatMap((name) => [...part(name)]);
 }

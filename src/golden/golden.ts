@@ -12,15 +12,38 @@ import type { Device } from '../engine/device.ts';
 import { ReferenceDevice } from '../engine/reference/device.ts';
 import type { Adapter } from './adapter.ts';
 import { runCase } from './case-run.ts';
+import { compositionalAdapter } from './compositional.ts';
+import { dynamicSparsityAdapter } from './dynamic-sparsity.ts';
 import { SaeFixture } from './fixture.ts';
 import { hSaeAdapter } from './h-sae.ts';
+import { hsaeForestAdapter } from './hsae-forest.ts';
+import { jumpreluAdapters } from './jumprelu.ts';
+import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
+import { matryoshkaTopKAdapter } from './matryoshka-topk.ts';
 import { Report } from './report.ts';
 import { switchAdapter } from './switch.ts';
-import { topkAdapter } from './topk.ts';
+import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
 import { treeSaeAdapter } from './tree-sae.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
-const adapters: readonly Adapter[] = [topkAdapter, hSaeAdapter, treeSaeAdapter, switchAdapter];
+// One line each.
+// prettier-ignore
+const adapters: readonly Adapter[] = [
+  topkAdapter,
+  batchtopkAdapter,
+  reluL1Adapter,
+  reluL1AprilAdapter,
+  gatedAdapter,
+  hSaeAdapter,
+  ...jumpreluAdapters,
+  matryoshkaAdapter,
+  dynamicSparsityAdapter,
+  treeSaeAdapter,
+  switchAdapter,
+  matryoshkaTopKAdapter,
+  hsaeForestAdapter,
+  compositionalAdapter,
+];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
   cpu: () => CpuDevice.create(),

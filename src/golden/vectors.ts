@@ -7,23 +7,20 @@ import type { Report } from './report.ts';
 import { runAdam } from './vectors/adam.ts';
 import { runClip } from './vectors/clip.ts';
 import { runGeometricMedian } from './vectors/geometric-median.ts';
+import { runGhostGradients } from './vectors/ghost-gradients.ts';
+import { runJumpreluSte } from './vectors/jumprelu-ste.ts';
 import { runProjection } from './vectors/projection.ts';
 import { runSchedules } from './vectors/schedules.ts';
 
 type Run = (device: Device, path: string, report: Report) => void | Promise<void>;
-
-const laterArchitecture =
-  (what: string): Run =>
-  (_device, path, report) =>
-    report.skip(basename(path), `${what} belong to an architecture that is not implemented`);
 
 const runs: Readonly<Record<string, Run>> = {
   'adam.json': runAdam,
   'clip.json': runClip,
   'decoder_projection.json': runProjection,
   'geometric_median.json': runGeometricMedian,
-  'ghost_grads.json': laterArchitecture('ghost gradients'),
-  'jumprelu_ste.json': laterArchitecture('straight-through thresholds'),
+  'ghost_grads.json': runGhostGradients,
+  'jumprelu_ste.json': runJumpreluSte,
   'schedules.json': runSchedules,
 };
 

@@ -25,7 +25,9 @@ export interface Sae {
   readonly d: number;
   /** F: number of latents, of all levels. */
   readonly width: number;
-  /** At least `full`. */
+  /**
+   * At least `full`, the reconstruction of the whole model: all latents, or where levels reconstruct one by one those of the deepest.
+   */
   readonly views: readonly View[];
   /** b_dec [d] of the reconstruction; null = none. */
   readonly outputBias: Tensor | null;
@@ -55,7 +57,7 @@ export interface TrainingForward {
   observed: Record<string, Scalar>;
   /** Inference-like codes of the batch, for logging. */
   codes: Codes;
-  /** Reconstruction of the whole model [B, d], for logging. */
+  /** Reconstruction of the view `full` [B, d], for logging. */
   reconstruction: Tensor;
   /** Records changes of state that belong to this step; called only if the step is taken. */
   commit: () => void;
@@ -90,7 +92,7 @@ export interface TrainableSae extends Sae {
   readonly update: UpdatePlan;
   /** Called once before step 0 with the first batch [B, d]. */
   start(batch: Float32Array): void;
-  /** Records the training forward pass of step `step`. */
+  /** Records the training forward pass of step `step`; the queue is empty before it. */
   forward(tape: Tape, x: Tensor, step: number): TrainingForward;
   /** Updates the host's state after a step that was taken. */
   afterStep(step: number, observed: Record<string, number>): void;
@@ -126,13 +128,26 @@ export interface Cost {
   decodeFlops: number;
 }
 
+/** What no code knows. */
+export interface About {
+  /** The idea in about three sentences. */
+  readonly idea: string;
+  /** The equations that are implemented, with their numbers in the paper. */
+  readonly equations: string;
+  /** When to use it, and when not. */
+  readonly use: string;
+}
+
 export interface Architecture<Schema extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   /** Where it comes from: title and arXiv id. */
   readonly paper: string;
   /** One line for `archs` and the docs. */
   readonly summary: string;
+  /** For docs/architectures.md, in Markdown. */
+  readonly about: About;
   readonly hierarchical: boolean;
+  /** With the default configuration. */
   readonly views: readonly string[];
   readonly normalization: InputNormalization;
   /** Strict schema of the configuration with the paper's values as defaults. */

@@ -231,6 +231,18 @@ export const hSae = defineArchitecture({
   paper:
     'Muchane et al. 2025, Incorporating Hierarchical Semantics in Sparse Autoencoder Architectures, arXiv 2506.01197',
   summary: 'two levels; every top latent owns a small SAE with one active atom',
+  about: {
+    idea:
+      'Every top latent is a concept with an expert of its own: a small SAE in a learned subspace of dimension s, of whose atoms one ' +
+      'is active while the top latent is. The parent reconstructs what its children share, the atom what sets this case apart. Only the ' +
+      'experts of the k active top latents are computed, so a large dictionary costs little at inference.',
+    equations:
+      '(2.1) top latents ≥ θ, k largest; (3.1) x̂ = x̂_top + Σ W_up SAE1(W_down x); (3.2) L = L_recon + λ1 L_ortho + λ2 L1; ' +
+      '(3.3) L_recon = ‖x − x̂‖² + β‖x − x̂_top‖²; (3.4) orthogonality of encoder and decoder directions.',
+    use:
+      'Two levels, known in advance, with a strict tree: an atom never fires without its parent. L0 is 2k, half of it atoms. θ = 1/√d ' +
+      'as published cuts off most codes of small models: set theta lower there. A step costs several times that of topk.',
+  },
   hierarchical: true,
   views: ['full', 'top'],
   normalization: 'unit',

@@ -201,6 +201,17 @@ export const switchSae = defineArchitecture({
   name: 'switch',
   paper: 'Mudide et al. 2024, Efficient Dictionary Learning with Switch Sparse Autoencoders, arXiv 2410.08201',
   summary: 'a router sends each token to one expert; only that expert’s latents are scored',
+  about: {
+    idea:
+      'The dictionary is split among experts, and a small router sends each token to one of them. Only the latents of that expert ' +
+      'are scored, so the encoder costs a fraction 1/N of a dense one; a load-balance term keeps all experts in use.',
+    equations:
+      'p = softmax(W_router (x − b_router)), e = argmax p; f = TopK(ReLU(W_enc (x − b_dec)) p_e) on the latents of e; ' +
+      'L = ‖x − x̂‖² + α d N Σ_e f_e P_e with f_e the share of tokens and P_e the mean probability of e.',
+    use:
+      'When the encoder’s product is what limits the width. At equal width it reconstructs worse than topk, because experts learn ' +
+      'the same frequent features several times; experts are no hierarchy.',
+  },
   hierarchical: false,
   views: ['full'],
   normalization: 'none',

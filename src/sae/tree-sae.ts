@@ -359,6 +359,18 @@ export const treeSae = defineArchitecture({
   name: 'tree-sae',
   paper: 'Cao et al. 2026, Learning Hierarchical Feature Structures in Sparse Autoencoders, arXiv 2605.07922',
   summary: 'layers of latents that fire only where their parents do; dead children move to parents that matter',
+  about: {
+    idea:
+      'One dictionary in privilege layers: a latent of a later layer has a parent in an earlier one and can fire only where ' +
+      'its parent does. Reconstruction losses are cumulative over layers, so parents explain what they can. Children that die ' +
+      'move to parents that matter, by the loss that fell on them.',
+    equations:
+      '(1) standardised scores, (2) cumulative reconstructions, (6) gated top-k per layer, (7) L_recons, (8) L_aux, (9) ' +
+      'total, (10) and algorithms 1–2 reallocation.',
+    use:
+      'A learned tree with hard gating, strong in hierarchy metrics at moderate cost. L0 per layer is fixed by hand; ' +
+      'published schedules are long and are shrunk for short runs.',
+  },
   hierarchical: true,
   views: ['full', 'prefix-1'],
   normalization: 'none',

@@ -48,6 +48,9 @@ const common = {
 
 const commonSchema = z.strictObject(common);
 
+/** Names of the keys that every run has. */
+export const commonKeys: readonly string[] = Object.keys(common);
+
 /** Keys that every run has. */
 export type CommonConfig = z.output<typeof commonSchema>;
 
@@ -64,7 +67,10 @@ export interface RunConfig {
  */
 export function resolveConfig(raw: Record<string, unknown>, where: string): RunConfig {
   if (typeof raw.arch !== 'string')
-    throw new ConfigError('no architecture given', { where, hint: '--arch topk; saeforest archs lists them' });
+    throw new ConfigError('no architecture given', {
+      where,
+      hint: '--arch topk, or --sae topk --sae h-sae; saeforest archs lists them',
+    });
   const architecture = architectureNamed(raw.arch);
   const all = parseConfig(z.strictObject({ ...common, ...architecture.schema.shape }), raw, where);
   const entries = Object.entries(all);
@@ -89,9 +95,24 @@ export function stepsOf({ tokens, batch }: CommonConfig): number {
   return Math.ceil(tokens / batch);
 }
 
-/** Keys with their meaning and default, for `--help` and the docs. */
-export function describeKeys(architecture: Architecture): { key: string; default: unknown; meaning: string }[] {
-  return Object.entries({ ...common, ...architecture.schema.shape }).map(([key, schema]) => ({
+export interface KeyDescription {
+  key: string;
+  default: unknown;
+  meaning: string;
+}
+
+/** The keys of a run with this architecture. */
+export function describeKeys(architecture: Architecture): KeyDescription[] {
+  return [...describeShape(common), ...describeOwnKeys(architecture)];
+}
+
+/** The keys that the architecture adds. */
+export function describeOwnKeys(architecture: Architecture): KeyDescription[] {
+  return describeShape(architecture.schema.shape);
+}
+
+function describeShape(shape: z.core.$ZodShape): KeyDescription[] {
+  return Object.entries(shape as Record<string, z.ZodType>).map(([key, schema]) => ({
     key,
     default: schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined,
     meaning: schema.description ?? '',

@@ -28,6 +28,7 @@ export interface RunFacts {
 }
 
 export class Member {
+  /** What tells it apart from others of the same run. */
   readonly name: string;
   readonly folder: string;
   readonly config: RunConfig;
@@ -50,9 +51,16 @@ export class Member {
    * @throws InputError when the checkpoint was made with other data, ConfigError when with another configuration;
    * OutputError when another process holds the folder
    */
-  constructor(folder: string, config: RunConfig, source: ActivationSource, device: Device, facts: RunFacts) {
+  constructor(
+    folder: string,
+    config: RunConfig,
+    source: ActivationSource,
+    device: Device,
+    facts: RunFacts,
+    name = config.architecture.name,
+  ) {
     const { architecture, common, sae } = config;
-    this.name = architecture.name;
+    this.name = name;
     this.folder = folder;
     this.config = config;
     this.source = source;
@@ -158,7 +166,7 @@ export class Member {
     const { version, command, device } = this.#facts;
     const facts = {
       state,
-      architecture: this.name,
+      architecture: this.config.architecture.name,
       step: this.step,
       steps: this.steps,
       seed: this.config.common.seed,

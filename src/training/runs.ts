@@ -1,5 +1,6 @@
 /**
- * A run folder: `config.yaml` (complete), `metrics.jsonl`, `checkpoints/<step>/`, `latest`, `evals/<suite>.json`, `run.json`.
+ * A run folder: `config.yaml` (complete), `metrics.jsonl`, `checkpoints/<step>/`, `latest`, `evals/<suite>.json`,
+ * `forest/<method>.safetensors`, `run.json`.
  * Opening one gives the trained SAE with the data and the normalisation it was trained on.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync } from 'node:fs';
@@ -16,7 +17,13 @@ import { latestCheckpoint, loadWeights, readCfg, readState } from './checkpoint.
 import { flattenConfig, resolveConfig, type RunConfig } from './config.ts';
 import { openSource } from './sources.ts';
 
-export const RUN_FILES = { config: 'config.yaml', metrics: 'metrics.jsonl', run: 'run.json', evals: 'evals' } as const;
+export const RUN_FILES = {
+  config: 'config.yaml',
+  metrics: 'metrics.jsonl',
+  run: 'run.json',
+  evals: 'evals',
+  forest: 'forest',
+} as const;
 
 export type RunState = 'running' | 'done' | 'interrupted' | 'diverged';
 

@@ -16,12 +16,16 @@ export async function openSource(
   config: CommonConfig,
   normalization: NormalizationKind | Normalization,
 ): Promise<ActivationSource> {
-  const { acts, seed, heldOut } = config;
-  if (acts === 'synthetic:toy-tree') return NormalizedSource.wrap(new ToyTree(seed, config.toyTree), normalization);
+  return NormalizedSource.wrap(await openRawSource(config), normalization);
+}
+
+/** The activations as they were harvested or generated. */
+export async function openRawSource({ acts, seed, heldOut, toyTree }: CommonConfig): Promise<ActivationSource> {
+  if (acts === 'synthetic:toy-tree') return new ToyTree(seed, toyTree);
   if (acts.startsWith('synthetic:')) {
     throw new UsageError(unknownName('built-in source', acts, BUILT_IN), {
       hint: '--acts takes one of these or a folder made by saeforest harvest',
     });
   }
-  return ShardSource.open(acts, { seed, normalization, heldOut: { fraction: heldOut } });
+  return ShardSource.open(acts, { seed, heldOut: { fraction: heldOut } });
 }

@@ -3,10 +3,10 @@
  * checkpoint, so a run that was killed and resumed ends with the same bits as one that was not.
  */
 import { DivergedError, InterruptedError } from '../core/errors.ts';
-import type { ActivationSource } from '../activations/source.ts';
 import type { Device, Tensor } from '../engine/device.ts';
 import type { Member } from './member.ts';
 import { trainStep, type StepResult } from './step.ts';
+import { Stream } from './stream.ts';
 import { Spread, squaredDistance, validate } from './validation.ts';
 
 /** A loss this many times the first one counts as an explosion. */
@@ -32,14 +32,6 @@ export interface TrainOptions {
   onProgress: (progress: Progress) => void;
 }
 
-/** Rows of every batch and their number, the same for all members. */
-interface Stream {
-  source: ActivationSource;
-  x: Tensor;
-  host: Float32Array;
-  next: { step: number; ready: Promise<void>; rows: Float32Array } | undefined;
-}
-
 /**
  * @throws DivergedError after too many bad steps in a row; InterruptedError when `signal` was aborted. In both cases
  * every member's folder holds a usable checkpoint.
@@ -47,34 +39,23 @@ interface Stream {
 export async function train({ device, members, signal, onProgress }: TrainOptions): Promise<void> {
   const { steps, config } = members[0];
   const { batch, logEvery, validateEvery, validateRows, checkpointEvery } = config.common;
-  const streams = new Map<ActivationSource, Stream>();
-  for (const { source } of members) {
-    if (streams.has(source)) continue;
-    const rows = (): Float32Array => new Float32Array(batch * source.d);
-    streams.set(source, {
-      source,
-      x: device.persistent('f32', batch, source.d),
-      host: rows(),
-      next: { step: -1, ready: Promise.resolve(), rows: rows() },
-    });
-  }
+  const sources = members.map(({ source }) => source);
+  const stream = new Stream(device, sources, batch);
   let step = Math.min(...members.map((member) => member.step));
   const clock = new Clock(step);
-  for (const member of members) if (member.step === 0) await start(device, member, streams.get(member.source)!);
 
   for (; step < steps; step++) {
-    for (const stream of streams.values()) await load(stream, step, steps);
+    await stream.load(step, steps);
+    if (step === 0) for (const member of members) if (member.step === 0) await start(device, member, stream);
     const last = step + 1 === steps;
     const logged = step % logEvery === 0 || last;
     for (const member of members) {
       // After a kill between two saves one member may be ahead: it waits for the others.
       if (member.step > step) continue;
-      const stream = streams.get(member.source)!;
-      device.beginStep();
-      device.write(stream.x, stream.host);
-      const result = await trainStep(device, member.sae, member.optimizer, stream.x, step);
-      judge(member, result, step, stream.host);
-      if (logged) await log(device, member, result, stream, batch, clock.rate(step, batch));
+      const { x, rows } = stream.feed(member.source);
+      const result = await trainStep(device, member.sae, member.optimizer, x, step);
+      judge(member, result, step, rows);
+      if (logged) await log(device, member, result, rows, clock.rate(step, batch));
       member.step = step + 1;
       // A bad step may be the beginning of the end: only the last one is kept, if it was left out and changed nothing.
       if (member.badInRow > 0 && !(last && !result.taken)) continue;
@@ -96,24 +77,9 @@ export async function train({ device, members, signal, onProgress }: TrainOption
 }
 
 async function start(device: Device, member: Member, stream: Stream): Promise<void> {
-  await stream.source.batch(0, stream.host);
-  member.sae.start(stream.host);
+  member.sae.start(stream.feed(member.source).rows);
   // A run that fails in its first steps still leaves something that loads.
   await member.save(device);
-}
-
-/** Brings batch `step` to `stream.host` and starts reading the one after it. */
-async function load(stream: Stream, step: number, steps: number): Promise<void> {
-  const ahead = stream.next!;
-  if (ahead.step === step) {
-    await ahead.ready;
-    [stream.host, ahead.rows] = [ahead.rows, stream.host];
-  } else await stream.source.batch(step, stream.host);
-  if (step + 1 >= steps) return;
-  ahead.step = step + 1;
-  ahead.ready = stream.source.batch(step + 1, ahead.rows);
-  // The error is thrown when the batch is asked for, not while nobody listens.
-  ahead.ready.catch(() => undefined);
 }
 
 /**
@@ -158,21 +124,21 @@ async function log(
   device: Device,
   member: Member,
   result: StepResult,
-  { host }: Stream,
-  batch: number,
+  rows: Float32Array,
   tokensPerSecond: number,
 ): Promise<void> {
   const { forward, losses, total, gradientNorm, learningRate, observed } = result;
+  const { batch } = member.config.common;
   const reconstruction = await device.read(forward.reconstruction as Tensor & { dtype: 'f32' });
   const values = await device.read(forward.codes.value as Tensor & { dtype: 'f32' });
   const spread = new Spread(member.sae.d);
-  spread.add(host);
+  spread.add(rows);
   member.log({
     step: member.step,
     tokens: (member.step + 1) * batch,
     loss: total,
     ...prefixed('loss', losses),
-    variance_explained: 1 - squaredDistance(host, reconstruction) / spread.total,
+    variance_explained: 1 - squaredDistance(rows, reconstruction) / spread.total,
     l0: values.reduce((count, value) => count + (value === 0 ? 0 : 1), 0) / batch,
     dead_fraction: await member.sae.deadFraction(),
     ...prefixed('dead', (await member.sae.deadParts?.()) ?? {}),

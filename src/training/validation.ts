@@ -8,8 +8,10 @@ import { Reconstructor } from '../sae/reconstructor.ts';
 export interface Validation {
   /** 1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over the held-out rows. */
   variance_explained: number;
-  /** Mean number of non-zero latents. */
+  /** Mean number of non-zero latents … */
   l0: number;
+  /** … and of those that the reconstruction is made of: fewer where levels reconstruct alone. */
+  l0_full: number;
   /** Share of latents that never fired on these rows. */
   silent_fraction: number;
   rows: number;
@@ -27,25 +29,28 @@ export async function validate(
   const size = Math.min(batch, rows, source.heldOutRows);
   if (size === 0) return undefined;
   const host = new Float32Array(size * d);
-  const full = sae.views.filter(({ name }) => name === 'full');
+  const full = sae.views.find(({ name }) => name === 'full')!;
   const reconstructor = await Reconstructor.create(device, sae);
   const spread = new Spread(d);
   const fired = new Float64Array(sae.width);
   let error = 0;
   let active = 0;
+  let reconstructing = 0;
   // Whole batches only: a shape that changes with the data would cost a second set of buffers.
   for (let start = 0; start + size <= Math.min(rows, source.heldOutRows); start += size) {
     await source.heldOut(start, host);
-    const { codes, views } = await reconstructor.run(host, full);
+    const { codes, views } = await reconstructor.run(host, [full]);
     error += squaredDistance(host, views[0]);
     spread.add(host);
     active += countFired(codes);
+    reconstructing += countFired(codes, full);
     addFiringCounts(codes, fired);
   }
   reconstructor.release();
   return {
     variance_explained: 1 - error / spread.total,
     l0: active / spread.rows,
+    l0_full: reconstructing / spread.rows,
     silent_fraction: fired.filter((count) => count === 0).length / sae.width,
     rows: spread.rows,
   };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { commands } from '../../src/cli/commands.ts';
+import { architectures } from '../../src/sae/registry.ts';
 import { launch, run, sets, temporaryFolder, SMALL } from '../training/support.ts';
 
 /** The one document that a command prints under `--json`. */
@@ -16,23 +17,58 @@ async function documentOf<T>(schema: z.ZodType<T>, ...argv: string[]): Promise<T
 const positive = z.number().positive();
 
 describe('archs', () => {
-  it('lists name, paper, hierarchical and views', async () => {
-    const entry = z.strictObject({
-      name: z.string(),
-      paper: z.string().regex(/arXiv \d{4}\.\d{5}/),
-      hierarchical: z.boolean(),
-      views: z.array(z.string()).min(1),
-    });
+  const whole = z.number().int().positive();
+  const entry = z.strictObject({
+    name: z.string(),
+    paper: z.string().min(1),
+    hierarchical: z.boolean(),
+    views: z.array(z.string()).min(1),
+    cost: z.strictObject({
+      d: whole,
+      parameters: whole,
+      encode_flops: whole,
+      decode_flops: whole,
+      equal_parameter_width: whole,
+      equal_flop_width: whole,
+    }),
+  });
+
+  it('lists name, paper, hierarchical, views and cost', async () => {
     const list = await documentOf(z.array(entry), 'archs');
-    expect(list.map(({ name, hierarchical }) => [name, hierarchical])).toEqual([
-      ['topk', false],
-      ['h-sae', true],
-    ]);
+    const declared = architectures.map(({ name, hierarchical, views }) => ({ name, hierarchical, views }));
+    expect(list).toMatchObject(declared);
+    expect(list.find(({ name }) => name === 'topk')).toMatchObject({
+      hierarchical: false,
+      cost: { d: 768, equal_parameter_width: 16384 },
+    });
+    expect(list.find(({ name }) => name === 'h-sae')).toMatchObject({ hierarchical: true, views: ['full', 'top'] });
+    const { out } = await run('archs');
+    for (const { name, cost } of list)
+      expect(out).toMatch(new RegExp(`^${name} .*${cost.parameters.toLocaleString('en')}`, 'm'));
+  });
+
+  it('gives the cost of other sizes', async () => {
+    const settings = sets('width=64', 'k=4', 'atoms=2', 'subspace=3');
+    const { cost } = await documentOf(z.looseObject({ cost: z.unknown() }), 'archs', 'h-sae', '--d', '10', ...settings);
+    expect(cost).toEqual({
+      d: 10,
+      parameters: 2 * 64 * (10 + 3 * 10 + 2 * 3),
+      encode_flops: 2 * (64 * 10 + 4 * (3 * 10 + 2 * 3)),
+      decode_flops: 2 * 4 * (10 + 3 + 3 * 10),
+      // (5888 − 10) / 21 and 1568 / 20
+      equal_parameter_width: 280,
+      equal_flop_width: 78,
+    });
+    // A key that only some architectures have is set where it exists.
+    const all = await documentOf(z.array(entry), 'archs', ...sets('atoms=2'));
+    expect(all.find(({ name }) => name === 'topk')!.cost.equal_parameter_width).toBe(16384);
+    expect((await run('archs', 'topk', ...sets('atoms=2'))).err).toContain('--set atoms: unknown key "atoms"');
+    expect((await run('archs', 'topk', ...sets('width=4', 'k=5'))).err).toContain('k: 5 active latents of width 4');
   });
 
   it('lists the keys of one with defaults and meanings', async () => {
     const key = z.strictObject({ key: z.string(), default: z.json().optional(), meaning: z.string().min(1) });
-    const keys = await documentOf(z.array(key), 'archs', 'topk');
+    const { keys } = await documentOf(entry.extend({ keys: z.array(key) }), 'archs', 'topk');
     expect(keys.find((entry) => entry.key === 'k')).toEqual({ key: 'k', default: 32, meaning: expect.any(String) });
     const { code, out } = await run('archs', 'h-sae');
     expect(code).toBe(0);
@@ -107,6 +143,7 @@ describe('train', () => {
     const outcome = z.strictObject({
       runs: z.array(
         z.strictObject({
+          name: z.string(),
           architecture: z.string(),
           folder: z.string(),
           step: positive,
@@ -123,8 +160,18 @@ describe('train', () => {
       tokens_per_s: positive,
       peak_rss_mb: positive,
     });
-    const flags = ['--acts', 'synthetic:toy-tree', '--arch', 'topk', '--arch', 'h-sae', '--tokens', '320', ...SMALL];
-    const { runs } = await documentOf(outcome, 'train', '--out', out, ...flags, ...sets('h-sae.atoms=3'));
+    const flags = [
+      '--acts',
+      'synthetic:toy-tree',
+      '--sae',
+      'topk',
+      '--sae',
+      'h-sae:atoms=3',
+      '--tokens',
+      '320',
+      ...SMALL,
+    ];
+    const { runs } = await documentOf(outcome, 'train', '--out', out, ...flags);
     expect(runs.map(({ folder, step }) => [folder, step])).toEqual([
       [join(out, 'topk'), 10],
       [join(out, 'h-sae'), 10],

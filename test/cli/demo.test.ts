@@ -12,10 +12,13 @@ const result = z.strictObject({
   folder: z.string(),
   variance_explained: z.number().max(1),
   l0: z.number().min(0),
+  l0_full: z.number().min(0),
   dead_fraction: share,
   features: z.literal(20),
   features_recovered: count.max(20),
   feature_f1: share,
+  absorption_rate: share,
+  decoder_leak: z.number().min(-1).max(1),
   own_forest: z.boolean(),
   edges: z.strictObject({
     predicted: count,

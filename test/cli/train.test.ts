@@ -53,7 +53,15 @@ describe('a command line that cannot be meant', () => {
     [['--arch', 'topk'], 'no activations given\n  try: --acts FOLDER'],
     [TREE, 'no architecture given'],
     [[...TREE, '--arch', 'topq'], 'unknown architecture "topq"; did you mean "topk"? Known: topk, h-sae'],
-    [[...TREE, '--arch', 'topk', '--arch', 'topk'], '--arch topk is given twice'],
+    [[...TREE, '--arch', 'topk', '--arch', 'h-sae'], '--arch is for one SAE\n  try: several on the same stream: --sae'],
+    [[...TREE, '--arch', 'topk', '--sae', 'topk'], '--arch is for one SAE'],
+    [[...TREE, '--sae', 'topk', '--sae', 'topk:k=32'], 'two SAEs of this run have the same settings: topk\n  try: '],
+    [[...TREE, '--sae', 'topk', '--sae', 'topq'], 'unknown architecture "topq"; did you mean "topk"?'],
+    [[...TREE, '--sae', ':k=3'], 'unknown architecture ""'],
+    [[...TREE, '--sae', 'topk:k'], '--sae topk:k: expected key=value, received "k"\n  try: --sae topk:'],
+    [[...TREE, '--sae', 'topk:k=3,,width=4'], '--sae topk:k=3,,width=4: expected key=value, received ""'],
+    [[...TREE, '--sae', 'topk:k=3,k=4'], '--sae topk:k=3,k=4: k is given twice'],
+    [[...TREE, '--sae', 'topk:k=[3'], '--sae topk:k=[3: '],
     [[...TREE, '--acts', 'other', '--arch', 'topk'], 'acts: given twice'],
     [['--arch', 'topk', '--acts', 'synthetic:toytree'], 'unknown built-in source "synthetic:toytree"; did you mean'],
     [[...TREE, '--arch', 'topk', '--tokens', '0'], 'tokens: '],
@@ -99,26 +107,36 @@ describe('a configuration that cannot be right', () => {
     [['width'], '--set width: expected key=value\n  try: --set width=4096'],
     [['=3'], '--set =3: expected key=value'],
     [['width=[1'], '--set width=[1: '],
-    [['h-sae.k=3'], '--set h-sae.k: h-sae is not among the architectures of this run\n  try: --arch h-sae'],
-    [['topk=3'], '--set topk=3: topk is an architecture, not a key'],
-    [['hsae.k=3'], 'unknown key "hsae"'],
+    [['h-sae.k=3'], 'unknown key "h-sae"'],
     [['width=100000000'], /out of device memory.*\n {2}try: a smaller width/],
   ])('--set %j', async (settings, message) => {
     await expectRefusal([...TREE, '--arch', 'topk', ...sets(...settings)], message);
   });
 
-  it('different batches for architectures on one stream', async () => {
-    const flags = [...TREE, '--arch', 'topk', '--arch', 'h-sae', ...SMALL];
-    await expectRefusal([...flags, ...sets('h-sae.batch=64')], 'the same batch: 32 for topk, 64 for h-sae');
-    await expectRefusal([...flags, ...sets('h-sae.k=13')], 'k: 13 active latents of width 12');
-    const second = [...TREE, '--arch', 'h-sae', '--arch', 'topk', ...SMALL];
-    await expectRefusal([...second, ...sets('topk.width=100000000')], 'out of device memory');
+  it.each([
+    [
+      'h-sae:batch=64',
+      'batch is a key of the whole run: all its SAEs see the same batches\n  in: --sae h-sae:batch=64',
+    ],
+    ['h-sae:k=13', 'k: 13 active latents of width 12; k can be at most the width\n  in: --sae h-sae:k=13'],
+    ['h-sae:atmos=3', 'unknown key "atmos"; did you mean "atoms"?'],
+    ['h-sae:k=many', 'k: Invalid input: expected number, received string\n  in: --sae h-sae:k=many'],
+    ['topk:atoms=3', /unknown key "atoms".*\n {2}in: --sae topk:atoms=3/],
+    ['h-sae:normalize=half', 'normalize: '],
+    ['topk:width=100000000', 'out of device memory'],
+  ])('of one SAE of several: %s', async (sae, message) => {
+    await expectRefusal([...TREE, '--sae', 'topk', '--sae', sae, ...SMALL], message);
   });
 
   it.each([
     ['arch: topk\n\tk: 3', 'not valid YAML'],
     ['- topk', 'expected a mapping of keys to values'],
     ['', 'expected a mapping of keys to values'],
+    ['saes: 3', 'saes: expected a list such as'],
+    ['saes: []', 'saes: expected at least one SAE'],
+    ['saes: [{k: 3}]', 'saes.0.arch: '],
+    ['arch: topk\nsaes: [{arch: topk}]', 'arch and saes exclude each other'],
+    ['acts: synthetic:toy-tree\nsaes: [{arch: topk}, {arch: h-sae, kk: 3}]', 'unknown key "kk"; did you mean "k"?'],
     ['arch: topk\nacts: synthetic:toy-tree\nbatsh: 3', 'unknown key "batsh"; did you mean "batch"?'],
     ['arch: topk\nacts: synthetic:toy-tree\nk: true', 'k: Invalid input: expected number, received boolean'],
   ])('in a file: %j', async (text, message) => {

@@ -8,6 +8,7 @@ import {
   f32ToF16,
   MAX_BF16,
   MAX_F16,
+  nextFloat,
 } from '../../src/core/floats.ts';
 
 /** Nearest value of the sorted finite half-precision values, ties to the even code. */
@@ -90,4 +91,17 @@ it('decodes a part at an offset', () => {
     decodeFloats(dtype, bytes, bytes.length / 4, 2, out, 1);
     expect([...out]).toEqual([0, 2, 3, 0]);
   }
+});
+
+it('nextFloat: no float32 lies between', () => {
+  expect(nextFloat(0)).toBe(2 ** -149);
+  expect(nextFloat(1)).toBe(1 + 2 ** -23);
+  fc.assert(
+    fc.property(fc.float({ min: 0, max: 2 ** 99, noNaN: true }), (value) => {
+      const next = nextFloat(value);
+      expect(next).toBeGreaterThan(value);
+      const middle = Math.fround((value + next) / 2);
+      expect(middle === Math.fround(value) || middle === next).toBe(true);
+    }),
+  );
 });

@@ -8,6 +8,7 @@ import {
   mean,
   Moments,
   quantiles,
+  tInterval,
 } from '../../src/core/statistics.ts';
 
 function moments(values: readonly number[]): Moments {
@@ -102,5 +103,33 @@ describe('bootstrap', () => {
     expect(bootstrapRatio([0], [0], new Random(1))).toEqual({ value: NaN, low: NaN, high: NaN, n: 1 });
     expect(bootstrapMean([], new Random(1))).toEqual({ value: NaN, low: NaN, high: NaN, n: 0 });
     expect(() => bootstrapRatio([1, 2], [1], new Random(1))).toThrow('2 numerators, 1 denominators');
+  });
+});
+
+describe('t-interval', () => {
+  it('has the published width', () => {
+    // R: t.test(c(1, 2, 3, 4, 10))$conf.int
+    const five = tInterval([1, 2, 3, 4, 10]);
+    expect([five.value, five.n]).toEqual([4, 5]);
+    expect(five.low).toBeCloseTo(4 - (2.776445 * Math.sqrt(12.5)) / Math.sqrt(5), 3);
+    expect(five.high + five.low).toBeCloseTo(8, 12);
+  });
+
+  it('goes on smoothly beyond the table', () => {
+    // 97.5 % points of t with 11, 20 and 60 degrees of freedom.
+    for (const [n, t] of [
+      [12, 2.20099],
+      [21, 2.08596],
+      [61, 2.0003],
+    ]) {
+      const values = Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 1 : -1) * (i === n - 1 && n % 2 === 1 ? 0 : 1));
+      const { high, value } = tInterval(values);
+      expect(high - value).toBeCloseTo((t * Math.sqrt(moments(values).sampleVariance)) / Math.sqrt(n), 4);
+    }
+  });
+
+  it('has no ends for one value', () => {
+    expect(tInterval([3])).toEqual({ value: 3, low: NaN, high: NaN, n: 1 });
+    expect(tInterval([]).value).toBeNaN();
   });
 });

@@ -4,7 +4,7 @@ import { CpuDevice } from '../../src/engine/cpu/device.ts';
 import type { Codes, LatentSet, Tensor } from '../../src/engine/device.ts';
 import type { Kernels } from '../../src/engine/kernels.ts';
 import { Bench } from './devices.ts';
-import { D, FLOOR, K, Lab, ROWS, SHAPE, WIDTH } from './lab.ts';
+import { D, FLOOR, K, Lab, LEVELS, ROWS, SHAPE, WIDTH } from './lab.ts';
 
 /** A use of every kernel; the tensors whose bits are compared. */
 const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } = {
@@ -144,12 +144,62 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.expertsBackward(out, codes, lab.indexed(codes), saved, lab.experts, lab.experts, SHAPE, 0.1);
     return [dY, dE, dD];
   },
+  gateMagnitudes: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.bench.device.scratchLike(codes, 'f32');
+    kernels.gateMagnitudes(out, codes, lab.perLatent, lab.perLatent, lab.perLatent);
+    return [out];
+  },
+  gateGradients: (kernels, lab) => {
+    const codes = lab.encoded();
+    const gate = { tensor: lab.dots(codes), accumulate: true };
+    const [r, gateBias, magnitudeBias] = [1, 2, 3].map(() => ({ tensor: lab.out(WIDTH), accumulate: false }));
+    const saved = { magnitude: codes.value, dMagnitude: lab.dots(codes) };
+    const out = { gate, r, gateBias, magnitudeBias };
+    kernels.gateGradients(out, codes, lab.indexed(codes), saved, lab.perLatent, lab.perLatent);
+    return Object.values(out).map(({ tensor }) => tensor);
+  },
   joinExperts: (kernels, lab) => {
     const codes = lab.topped();
     const { winner, sub } = lab.expertsForward(codes);
     const joined = lab.bench.device.scratchCodes(ROWS, WIDTH * (1 + SHAPE.atoms), 2 * K);
     kernels.joinExperts(joined, codes, winner, sub, SHAPE.atoms);
     return partsOf(joined);
+  },
+  joinCodes: (kernels, lab) => {
+    const parts = [lab.topped(), lab.encoded()];
+    const [fixed, open] = [
+      lab.bench.device.scratchCodes(ROWS, 2 * WIDTH, 2 * K),
+      lab.bench.device.scratchCodes(ROWS, 3 * WIDTH),
+    ];
+    kernels.joinCodes(fixed, [parts[0], parts[0]]);
+    kernels.joinCodes(open, parts);
+    return [...partsOf(fixed), ...partsOf(open)];
+  },
+  baseGradients: (kernels, lab) => {
+    const [below, above] = [lab.topped(), lab.encoded()];
+    const V = lab.out(WIDTH, WIDTH);
+    kernels.product(V, lab.W, lab.W, 'nt');
+    const dBelow = lab.bench.device.scratchLike(below, 'f32');
+    const dV = lab.out(WIDTH, WIDTH);
+    kernels.baseGradients(
+      { tensor: dBelow, accumulate: false },
+      { tensor: dV, accumulate: false },
+      below,
+      lab.indexed(below),
+      V,
+      above,
+      lab.dots(above),
+    );
+    return [dBelow, dV];
+  },
+  composedEntries: (kernels, lab) => {
+    const codes = lab.topped();
+    const base = lab.out(ROWS, WIDTH);
+    kernels.product(base, lab.x, lab.W, 'nt');
+    const out = { composed: lab.sums(ROWS), active: lab.sums(ROWS) };
+    kernels.composedEntries(out, codes, base, lab.perLatent);
+    return Object.values(out);
   },
   product: (kernels, lab) => {
     const [nt, nn, tn] = [lab.out(ROWS, WIDTH), lab.out(ROWS, D), lab.out(WIDTH, D)];
@@ -201,6 +251,13 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.divide(a, a, b);
     return [a];
   },
+  clampedRatio: (kernels, lab) => {
+    const [a, b, out] = [lab.sums(1), lab.sums(1), lab.sums(1)];
+    kernels.innerProduct(a, lab.x, lab.x);
+    kernels.maximum(b, lab.x);
+    kernels.clampedRatio(out, a, b, 1e-6, 0, 1e6);
+    return [out];
+  },
   rootOfSum: (kernels, lab) => {
     const a = lab.bench.put('f64', [2]);
     kernels.rootOfSum(a, [{ term: a, weight: 3 }], 0.7);
@@ -239,6 +296,23 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.variance(out, lab.x, 0);
     return [out];
   },
+  encodeBatchTop: (kernels, lab) => {
+    kernels.encodeBatchTop(lab.codes, lab.x, lab.W, lab.perLatent, FLOOR, K * ROWS);
+    return partsOf(lab.codes);
+  },
+  leastPositive: (kernels, lab) => {
+    const [smallest, out] = [lab.sums(ROWS), lab.sums(1)];
+    kernels.smallestPositive(smallest, lab.encoded());
+    kernels.leastPositive(out, smallest);
+    return [out];
+  },
+  setSize: (kernels, lab) => {
+    const set = { list: lab.bench.device.scratch('u32', WIDTH), count: lab.bench.device.scratch('u32', 1) };
+    const out = lab.sums(1);
+    kernels.listAtLeast(set, lab.perLatent, 0.5);
+    kernels.setSize(out, set);
+    return [out];
+  },
   projectRows: (kernels, lab) => {
     const gradient = lab.out(WIDTH, D);
     kernels.scaleRows(gradient, false, lab.perLatent, lab.row, 1);
@@ -272,6 +346,110 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     };
     kernels.adam(lab.W, gradient, m, v, step, { epsilon: 1e-8 });
     return [lab.W, m, v];
+  },
+  rowNorms: (kernels, lab) => {
+    const out = lab.out(WIDTH);
+    kernels.rowNorms(out, lab.W);
+    return [out];
+  },
+  normWeightedSums: (kernels, lab) => {
+    const out = lab.sums(ROWS);
+    kernels.normWeightedSums(out, lab.encoded(), lab.perLatent, { kind: 'tanh', scale: 0.3 });
+    return [out];
+  },
+  normWeightedGradient: (kernels, lab) => {
+    const codes = lab.encoded();
+    const [dValue, coefficient] = [lab.dots(codes), lab.bench.device.scratchLike(codes, 'f32')];
+    const out = { dValue: { tensor: dValue, accumulate: true }, coefficient };
+    kernels.normWeightedGradient(out, codes, lab.perLatent, { kind: 'tanh', scale: 0.3 }, 0.7);
+    return [dValue, coefficient];
+  },
+  liftBias: (kernels, lab) => {
+    const out = lab.out(WIDTH);
+    kernels.liftBias(out, lab.perLatent, lab.perLatent, 0.3);
+    return [out];
+  },
+  jump: (_, lab) => {
+    const { z, value } = lab.jumped();
+    return [z, value];
+  },
+  windowSum: (kernels, lab) => {
+    const { codes, window } = lab.jumped();
+    const out = lab.out(WIDTH);
+    kernels.windowSum({ tensor: out, accumulate: false }, lab.indexed(codes), window, lab.dots(codes), 0.7);
+    return [out];
+  },
+  windowCount: (kernels, lab) => {
+    const count = { scale: 0.7, factor: lab.bench.put('f64', [0.3]), inactiveOf: ROWS };
+    const { codes, window } = lab.jumped();
+    const out = lab.out(WIDTH);
+    kernels.windowCount({ tensor: out, accumulate: false }, lab.indexed(codes), window, count);
+    return [out];
+  },
+  countActive: (kernels, lab) => {
+    const out = lab.sums(ROWS);
+    kernels.countActive(out, lab.jumped().codes, { from: 3, to: WIDTH - 5 });
+    return [out];
+  },
+  squaredExcess: (kernels, lab) => {
+    const [excess, square, a] = [lab.sums(1), lab.sums(1), lab.bench.put('f64', [3.5])];
+    kernels.squaredExcess({ excess, square }, a, 3);
+    return [excess, square];
+  },
+  thresholdGap: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.bench.device.scratchLike(codes, 'f32');
+    kernels.thresholdGap(out, codes, lab.perLatent);
+    return [out];
+  },
+  spreadLatents: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.bench.device.scratchLike(codes, 'f32');
+    kernels.spreadLatents(out, codes, lab.perLatent);
+    return [out];
+  },
+  exponential: (kernels, lab) => {
+    kernels.exponential(lab.x, lab.x);
+    return [lab.x];
+  },
+  rectify: (kernels, lab) => {
+    kernels.rectify(lab.x, lab.x);
+    return [lab.x];
+  },
+  multiply: (kernels, lab) => {
+    kernels.multiply(lab.x, true, lab.x, lab.x);
+    return [lab.x];
+  },
+  scaleWhere: (kernels, lab) => {
+    kernels.scaleWhere(lab.x, true, lab.x, lab.x, 0.7);
+    return [lab.x];
+  },
+  ghostError: (kernels, lab) => {
+    const [gradient, rowSums, ghost] = [lab.out(ROWS, D), lab.sums(ROWS), lab.out(ROWS, D)];
+    kernels.scaleRows(ghost, false, lab.perRow, lab.row, 1);
+    kernels.ghostError({ gradient, rowSums }, ghost, lab.x);
+    return [gradient, rowSums];
+  },
+  familyResiduals: (_, lab) => {
+    const links = lab.levels();
+    const { dValue, next, rowSums } = lab.residuals(lab.encoded(), links);
+    return [dValue, next, rowSums];
+  },
+  coActivate: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.out(LEVELS.to - LEVELS.split, LEVELS.split - LEVELS.from + 1);
+    kernels.clear(out);
+    kernels.coActivate(out, codes, lab.indexed(codes), LEVELS, 0.3);
+    return [out];
+  },
+  familyGradient: (kernels, lab) => {
+    const links = lab.levels();
+    const codes = lab.encoded();
+    const { next } = lab.residuals(codes, links);
+    const dW = lab.out(WIDTH, D);
+    kernels.clear(dW);
+    kernels.familyGradient(dW, codes, lab.indexed(codes), next, lab.W, LEVELS, 0.1);
+    return [dW];
   },
 };
 

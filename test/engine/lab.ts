@@ -1,13 +1,14 @@
 /** Inputs of the determinism suite. */
 import { Random } from '../../src/core/random.ts';
 import { sizeOf, type Codes, type LatentIndex, type Tensor } from '../../src/engine/device.ts';
-import type { Children } from '../../src/engine/kernels.ts';
+import type { Children, FamilyLinks, Window } from '../../src/engine/kernels.ts';
 import type { Bench } from './devices.ts';
 import * as oracle from './oracle.ts';
 
 export const [ROWS, WIDTH, D, K] = [600, 1000, 50, 16];
 export const SHAPE = { atoms: 4, subspace: 5, theta: 0.1, slope: 0.1 };
 export const FLOOR = 0.5;
+export const LEVELS = { from: 100, split: 300, to: 950 };
 
 /** Inputs at a medium size: several blocks of rows, no dimension a multiple of the number of threads. */
 export class Lab {
@@ -80,6 +81,39 @@ export class Lab {
   dots(codes: Codes): Tensor {
     const out = this.bench.device.scratchLike(codes, 'f32');
     this.bench.kernels.gatheredDots(out, false, codes, codes.value, this.W, this.x);
+    return out;
+  }
+
+  /** Codes above lifted thresholds, and where they lie by them. */
+  jumped(): { codes: Codes; z: Tensor; value: Tensor; window: Window } {
+    const { device, kernels } = this.bench;
+    const codes = this.encoded();
+    const lifted = this.out(WIDTH);
+    kernels.liftBias(lifted, this.perLatent, this.perLatent, 1.5);
+    const [z, value] = [device.scratchLike(codes, 'f32'), device.scratchLike(codes, 'f32')];
+    kernels.jump({ z, value }, codes, lifted, this.perLatent, this.perLatent);
+    return { codes: device.withValues(codes, value), z, value, window: { z, threshold: this.perLatent, bandwidth: 3 } };
+  }
+
+  /** Parents for most latents of the lower level; before anything is recorded. */
+  levels(): FamilyLinks {
+    const random = new Random(12);
+    const { from, split, to } = LEVELS;
+    const parents = Array.from({ length: WIDTH }, (_, i) =>
+      i < split || i >= to || random.below(5) === 0 ? 2 ** 32 - 1 : from + random.below(split - from),
+    );
+    const hasChildren = parents.map((_, i) => Number(parents.includes(i)));
+    return { parents: this.bench.put('u32', parents), hasChildren: this.bench.put('u32', hasChildren) };
+  }
+
+  residuals(codes: Codes, links: FamilyLinks): { dValue: Tensor; next: Tensor; rowSums: Tensor } {
+    const { device, kernels } = this.bench;
+    const out = {
+      dValue: device.scratchLike(codes, 'f32'),
+      next: device.scratchLike(codes, 'u32'),
+      rowSums: this.sums(ROWS),
+    };
+    kernels.familyResiduals(out, codes, this.W, { ...links, ...LEVELS });
     return out;
   }
 

@@ -89,6 +89,24 @@ onEveryDevice((bench) => {
     });
   });
 
+  it('a parameter that enters later is untouched before, and then takes a first step of Adam', async () => {
+    const s = setup(bench, plan([{ kind: 'adam', renormalize: 0 }]));
+    const late = s.optimizer.parameters.map((parameter) =>
+      parameter.name === 'W' ? { ...parameter, fromStep: 7, unitRows: false } : parameter,
+    );
+    const optimizer = new Optimizer(bench.device, late, plan([{ kind: 'adam', renormalize: 0 }]));
+    bench.device.write(optimizer.gradients.W, s.gradient.W.flat());
+    const parts = await squares(bench, { ...s, optimizer });
+    for (let step = 0; step < 7; step++) optimizer.apply(step, parts);
+    expect(await rowsOf(bench, late[0].tensor)).toEqual(s.values.W);
+    expect((await bench.read(optimizer.state['adam_v.W'], 'f32')).every((v) => v === 0)).toBe(true);
+    optimizer.apply(7, parts);
+    (await rowsOf(bench, late[0].tensor)).flat().forEach((value, i) => {
+      const expected = s.values.W.flat()[i] - 0.01 * Math.sign(s.gradient.W.flat()[i]);
+      expect(Math.abs(value - expected)).toBeLessThan(2e-6);
+    });
+  });
+
   it.each(['torch', 'optax'] as const)('clipping (%s) scales what Adam sees', async (style) => {
     const s = setup(bench, plan([{ kind: 'clip', maxNorm: 0.5, style }, { kind: 'adam' }]));
     const parts = await squares(bench, s);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { defaultWarmup, linearWarmupDecay, warmupCosine } from '../../src/engine/schedules.ts';
+import { cubicWarmup, defaultWarmup, linearWarmupDecay, warmupCosine } from '../../src/engine/schedules.ts';
 
 const runs = fc
   .record({ total: fc.integer({ min: 2, max: 500 }), share: fc.double({ min: 0, max: 0.9, noNaN: true }) })
@@ -46,8 +46,16 @@ describe('warmupCosine', () => {
   });
 });
 
+describe('cubicWarmup', () => {
+  it('is the cube of the share of the warm-up, then 1', () => {
+    expect([0, 1, 2, 4, 5].map(cubicWarmup(4))).toEqual([0, 1 / 64, 1 / 8, 1, 1]);
+    expect([0, 7].map(cubicWarmup(0))).toEqual([1, 1]);
+  });
+});
+
 describe('defaultWarmup', () => {
-  it('is 1000 steps, but at most a tenth of the run', () => {
-    expect([5, 100, 10_000, 30_000].map(defaultWarmup)).toEqual([0, 10, 1000, 1000]);
+  it('is as published, but at most a tenth of the run', () => {
+    expect([5, 100, 10_000, 30_000].map((total) => defaultWarmup(total))).toEqual([0, 10, 1000, 1000]);
+    expect([5, 10_000, 30_000].map((total) => defaultWarmup(total, 2000))).toEqual([0, 1000, 2000]);
   });
 });

@@ -1,12 +1,13 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ToyTree } from '../../src/activations/toy-tree.ts';
-import { codesFromDense, sliceRows, type Codes } from '../../src/core/codes.ts';
+import { codesFromDense, type Codes } from '../../src/core/codes.ts';
 import { Random } from '../../src/core/random.ts';
-import { CoActivation, extractForest } from '../../src/forest/extract.ts';
+import { chanceCosine, extractForest, extractParents, firingsFloor, METHODS } from '../../src/forest/extract.ts';
+import { Firings } from '../../src/forest/firings.ts';
+import { Forest } from '../../src/forest/forest.ts';
 import { forestRecovery } from '../../src/forest/recovery.ts';
 
-const DEEP = { roots: 4, branching: 3, depth: 3, childProbability: 0.3, leaves: 20, d: 4 } as const;
+const DEEP = { roots: 4, branching: 3, depth: 3, childProbability: 0.3, leaves: 20, d: 64 } as const;
 const ROWS = 40_000;
 
 function trueCodes(tree: ToyTree, rows: number): Codes {
@@ -15,31 +16,25 @@ function trueCodes(tree: ToyTree, rows: number): Codes {
   return codesFromDense(on, rows, tree.features);
 }
 
-function counted(codes: Codes, maxPairs?: number): CoActivation {
-  const counts = new CoActivation(codes.width, maxPairs);
-  counts.add(codes);
-  return counts;
+function logged(codes: Codes): Firings {
+  const firings = new Firings(codes.width);
+  firings.add(codes);
+  return firings;
 }
-
-const pairsOf = (counts: CoActivation): Map<string, number> => {
-  const pairs = new Map<string, number>();
-  counts.pairs.forEach((low, high, count) => pairs.set(`${low} ${high}`, count));
-  return pairs;
-};
 
 const sameLatents = (n: number): Int32Array => Int32Array.from({ length: n }, (_, i) => i);
 
 describe('extraction from true activations', () => {
-  it.each([{}, DEEP, { ...DEEP, exclusive: false }])('finds exactly the true forest: %o', (settings) => {
+  it.each(
+    [{}, DEEP, { ...DEEP, exclusive: false }].flatMap((settings) =>
+      METHODS.filter((method) => method !== 'cosine-coverage').map((method) => ({ settings, method })),
+    ),
+  )('finds exactly the true forest: $method, $settings', ({ settings, method }) => {
     const tree = new ToyTree(7, settings);
-    const { forest, coverage, lift, coverageError } = extractForest(counted(trueCodes(tree, ROWS)));
-    expect(forest.parent).toEqual(tree.truth.parent);
-    expect(forestRecovery(tree.truth, forest, sameLatents(forest.size)).edge.f1).toBe(1);
-    for (let c = 0; c < forest.size; c++) {
-      if (forest.parent[c] === -1) expect([coverage[c], lift[c]]).toEqual([NaN, NaN]);
-      else expect([coverage[c], Math.abs(lift[c] * tree.probability[forest.parent[c]] - 1) < 0.1]).toEqual([1, true]);
-    }
-    expect(coverageError.every((error) => error === 0)).toBe(true);
+    const { parent, score } = extractForest(logged(trueCodes(tree, ROWS)), { method });
+    expect(parent).toEqual(tree.truth.parent);
+    expect(forestRecovery(tree.truth, new Forest(parent), sameLatents(parent.length)).edge.f1).toBe(1);
+    for (let c = 0; c < parent.length; c++) expect(score[c]).toBe(parent[c] === -1 ? NaN : 1);
   });
 
   it('finds next to nothing when each feature is shuffled over the rows', () => {
@@ -54,15 +49,11 @@ describe('extraction from true activations', () => {
         [on[r * n + j], on[other * n + j]] = [on[other * n + j], on[r * n + j]];
       }
     }
-    expect(extractForest(counted(codesFromDense(on, ROWS, n))).forest.edgeCount).toBe(0);
-  });
-
-  it('does not depend on how the rows are batched', () => {
-    const codes = trueCodes(new ToyTree(3, DEEP), 2000);
-    const inParts = new CoActivation(codes.width);
-    for (let r = 0; r < 2000; r += 300) inParts.add(sliceRows(codes, r, Math.min(2000, r + 300)));
-    expect(pairsOf(inParts)).toEqual(pairsOf(counted(codes)));
-    expect(extractForest(inParts)).toEqual(extractForest(counted(codes)));
+    const firings = logged(codesFromDense(on, ROWS, n));
+    for (const method of METHODS) {
+      if (method === 'cosine-coverage') continue;
+      expect(new Forest(extractForest(firings, { method, threshold: 0.5 }).parent).edgeCount).toBe(0);
+    }
   });
 });
 
@@ -75,104 +66,70 @@ const codesOf = (width: number, rows: readonly (readonly [times: number, ...late
   return codesFromDense(dense, dense.length / width, width);
 };
 
-const parents = (codes: Codes, rule?: Parameters<typeof extractForest>[1]): number[] => [
-  ...extractForest(counted(codes), rule).forest.parent,
-];
-
 describe('the rule', () => {
-  it('takes the least frequent of several ancestors', () => {
-    expect(parents(codesOf(3, [[20, 0, 1, 2], [20, 0, 1], [20, 0], [200]]))).toEqual([-1, 0, 1]);
+  it('takes the nearest of several ancestors', () => {
+    const firings = logged(codesOf(3, [[20, 0, 1, 2], [20, 0, 1], [20, 0], [200]]));
+    expect([...extractForest(firings, { method: 'coverage' }).parent]).toEqual([-1, 0, 1]);
   });
 
-  it('asks for coverage', () => {
-    const codes = codesOf(2, [[12, 0, 1], [13, 1], [20, 0], [100]]);
-    expect(parents(codes)).toEqual([-1, -1]);
-    expect(parents(codes, { coverage: 0.48 })).toEqual([-1, 0]);
+  it('asks for coverage in one direction only: twins stay unlinked', () => {
+    const half = logged(codesOf(2, [[12, 0, 1], [13, 1], [20, 0], [100]]));
+    expect([...extractForest(half, { method: 'coverage' }).parent]).toEqual([-1, -1]);
+    expect([...extractForest(half, { method: 'coverage', threshold: 0.45 }).parent]).toEqual([-1, 0]);
+    const twins = logged(codesOf(2, [[100, 0, 1], [4, 0], [500]]));
+    expect([...extractForest(twins, { method: 'coverage' }).parent]).toEqual([-1, -1]);
   });
 
-  it('asks for lift: a latent that always fires is nobody’s parent', () => {
-    const codes = codesOf(2, [
-      [20, 0, 1],
-      [80, 0],
-    ]);
-    expect(parents(codes)).toEqual([-1, -1]);
-    expect(parents(codes, { lift: 1 })).toEqual([-1, 0]);
+  it('leaves rare and silent latents alone, and counts them', () => {
+    const firings = logged(codesOf(4, [[9, 0, 1], [50, 0], [20, 2], [500]]));
+    const { parent, rare, silent, minFirings } = extractForest(firings, { method: 'coverage' });
+    expect([...parent]).toEqual([-1, -1, -1, -1]);
+    expect([minFirings, rare, silent]).toEqual([10, 1, 1]);
+    expect([...extractForest(firings, { method: 'coverage', minFirings: 9 }).parent]).toEqual([-1, 0, -1, -1]);
   });
 
-  it('asks for a parent that is more frequent: twins stay unlinked', () => {
-    expect(parents(codesOf(2, [[100, 0, 1], [4, 0], [500]]))).toEqual([-1, -1]);
-    expect(parents(codesOf(2, [[100, 0, 1], [6, 0], [500]]))).toEqual([-1, 0]);
+  it('takes out a latent that is above everything', () => {
+    const rows = Array.from({ length: 12 }, (_, i): [number, ...number[]] => [20, 12, i]);
+    const { parent, hubs } = extractForest(logged(codesOf(13, rows)), { method: 'coverage' });
+    expect(hubs).toEqual([12]);
+    expect(parent.every((p) => p === -1)).toBe(true);
   });
 
-  it('leaves rare and dead latents alone', () => {
-    const codes = codesOf(3, [[9, 0, 1], [50, 0], [500]]);
-    expect(parents(codes)).toEqual([-1, -1, -1]);
-    expect(parents(codes, { minFirings: 9 })).toEqual([-1, 0, -1]);
-  });
-
-  it('prefers the larger coverage among equally frequent parents', () => {
-    expect(parents(codesOf(3, [[12, 0, 1, 2], [4, 0, 2], [30, 1], [26, 0], [500]]))).toEqual([-1, -1, 0]);
-  });
-
-  it('refuses a ratio that could make cycles', () => {
-    expect(() => extractForest(new CoActivation(2), { frequencyRatio: 0.9 })).toThrow(RangeError);
-  });
-
-  it('ignores stored zeros and refuses another width', () => {
-    const codes = {
-      rows: 1,
-      width: 2,
-      rowPtr: Int32Array.of(0, 2),
-      index: Int32Array.of(0, 1),
-      value: Float32Array.of(1, 0),
-    };
-    expect([...counted(codes).firings]).toEqual([1, 0]);
-    expect(() => new CoActivation(3).add(codes)).toThrow('codes of width 2, expected 3');
+  it('scales the published floor of densities to the sample', () => {
+    expect([1000, 100_000, 250_000, 1_000_000].map(firingsFloor)).toEqual([10, 10, 10, 40]);
   });
 });
 
-describe('bounded memory', () => {
-  it('counts exactly while there is room', () => {
-    fc.assert(
-      fc.property(fc.nat(), (seed) => {
-        const codes = trueCodes(new ToyTree(seed, DEEP), 300);
-        expect([...pairsOf(counted(codes, 10_000))].sort()).toEqual([...pairsOf(counted(codes))].sort());
-      }),
-      { numRuns: 10 },
-    );
-  });
+const stack = (...rows: Float32Array[]): Float32Array => Float32Array.from(rows.flatMap((row) => [...row]));
 
-  it('grows its table without losing pairs', () => {
-    const width = 120;
-    const codes = codesFromDense(new Uint8Array(width).fill(1), 1, width);
-    expect(pairsOf(counted(codes, 100_000)).size).toBe((width * (width - 1)) / 2);
-  });
+describe('cosine-coverage', () => {
+  const firings = logged(codesOf(3, [[20, 0, 1, 2], [20, 0, 1], [5, 0], [200]]));
+  const method = 'cosine-coverage';
+  const d = 100;
+  const unit = (...values: number[]): Float32Array => Float32Array.from({ length: d }, (_, k) => values[k] ?? 0);
 
-  it('loses no more than it says when pairs are dropped', () => {
-    fc.assert(
-      fc.property(fc.nat(), fc.integer({ min: 40, max: 400 }), (seed, maxPairs) => {
-        const codes = trueCodes(new ToyTree(seed, DEEP), 4000);
-        const bounded = counted(codes, maxPairs);
-        const found = pairsOf(bounded);
-        expect(found.size).toBeLessThanOrEqual(maxPairs);
-        counted(codes).pairs.forEach((low, high, count) => {
-          const got = found.get(`${low} ${high}`) ?? 0;
-          expect(got).toBeLessThanOrEqual(count);
-          expect(count - got).toBeLessThanOrEqual(
-            Math.min(bounded.pairs.missedAtMost(low), bounded.pairs.missedAtMost(high)),
-          );
-        });
-      }),
-      { numRuns: 20 },
-    );
+  it('chooses among covering parents by direction, and refuses what chance can do', () => {
+    expect(chanceCosine(d)).toBe(0.2);
+    const near = stack(unit(1), unit(0, 1), unit(3, 0.5));
+    const { parent, score } = extractForest(firings, { method, threshold: 0.8 }, { d, children: near, parents: near });
+    // 1 covers 2 as well, but is not near it; 0 covers 1, but is at right angles.
+    expect([...parent]).toEqual([-1, -1, 0]);
+    expect(score[2]).toBeCloseTo(3 / Math.hypot(3, 0.5), 6);
   });
+});
 
-  it('still finds the tree with room for a fifth of the pairs', () => {
-    const tree = new ToyTree(5, { ...DEEP, roots: 8, leaves: 100 });
-    const codes = trueCodes(tree, ROWS);
-    const all = pairsOf(counted(codes)).size;
-    const { forest, coverageError } = extractForest(counted(codes, Math.floor(all / 5)));
-    expect(forestRecovery(tree.truth, forest, sameLatents(forest.size)).edge.f1).toBe(1);
-    expect(Math.max(...coverageError)).toBeGreaterThan(0);
+describe('parents in another SAE', () => {
+  it('finds the level above', () => {
+    const tree = new ToyTree(2, { roots: 5, leaves: 0 });
+    const on = new Uint8Array(ROWS * tree.features);
+    tree.sample(0, new Float32Array(ROWS * tree.d), on);
+    const roots = [...tree.truth.roots];
+    const coarse = Uint8Array.from({ length: ROWS * roots.length }, (_, i) => {
+      const row = Math.floor(i / roots.length);
+      return on[row * tree.features + roots[i % roots.length]];
+    });
+    const fine = logged(codesFromDense(on, ROWS, tree.features));
+    const { parent } = extractParents(fine, logged(codesFromDense(coarse, ROWS, roots.length)), { method: 'coverage' });
+    expect([...parent]).toEqual(Array.from(tree.truth.parent, (p) => roots.indexOf(p)));
   });
 });

@@ -78,17 +78,27 @@ const failure = (build: () => unknown): string => {
 
 describe('what is not a forest', () => {
   it.each([
-    ['missing: node 1 has no entry (a root is written −1)', () => new Forest([-1, NaN])],
+    ['missing: node 1 has no entry', () => new Forest([-1, NaN])],
     ['missing: 1 levels for 2 nodes', () => new Forest([-1, 0], [0])],
     ['out of range: node 1 names parent 2 in a forest of 2 nodes', () => new Forest([-1, 2])],
     ['out of range: node 0 names parent -2 in a forest of 1 nodes', () => new Forest([-2])],
     ['out of range: node 1 names parent 0.5 in a forest of 2 nodes', () => new Forest([-1, 0.5])],
     ['out of range: node 0 is on level -1', () => new Forest([-1], [-1])],
-    ['out of range: edge 0 → 3 in a forest of 3 nodes', () => Forest.fromEdges(3, [[0, 3]])],
+    ['out of range: edge 0 → 3 in a forest of 3 nodes: there is no child 3', () => Forest.fromEdges(3, [[0, 3]])],
+    ['out of range: edge 7 → 1 in a forest of 3 nodes: there is no parent 7', () => Forest.fromEdges(3, [[7, 1]])],
+    [
+      'cycle: each node is the child of the next: 0 → 1 → 2 → 0',
+      () =>
+        Forest.fromEdges(3, [
+          [1, 0],
+          [2, 1],
+          [0, 2],
+        ]),
+    ],
     ['cycle: each node is the child of the next: 0 → 0', () => new Forest([0])],
     ['cycle: each node is the child of the next: 1 → 2 → 3 → 1', () => new Forest([1, 2, 3, 1, -1])],
     [
-      'cycle: each node is the child of the next: 0 → 1 → 2 → 3 → 4 → 5 → 6 → 7 → …',
+      'cycle: each node is the child of the next: 0 → 1 → 2 → 3 → 4 → 5 → 6 → 7 → 8 → 9 → 10 → 11 → 12 → 13 → 14 → 15 → … (20 nodes)',
       () => new Forest(Array.from({ length: 20 }, (_, i) => (i + 1) % 20)),
     ],
     [
@@ -104,8 +114,10 @@ describe('what is not a forest', () => {
     expect(failure(build)).toBe(message);
   });
 
-  it('says which kind it is', () => {
-    expect(() => new Forest([0])).toThrow(expect.objectContaining({ kind: 'cycle', exitCode: 2 }));
+  it('says which kind it is, and what to do', () => {
+    expect(() => new Forest([0])).toThrow(
+      expect.objectContaining({ kind: 'cycle', exitCode: 2, hint: 'make one of these nodes a root' }),
+    );
   });
 });
 

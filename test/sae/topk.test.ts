@@ -181,9 +181,60 @@ onDevices((device) => {
     await train(device(), sae, 6, batchOf(8), ({ forward }) => void seen.push(forward.codes.perRow!));
     expect(seen).toEqual([K, D, 12, 8, K, K]);
   });
+
+  it('Multi-TopK adds an eighth of the loss of the 4k largest latents', async () => {
+    const [sae, four] = [build(device(), topk, config({ multi: true })), build(device(), topk, config({ k: 4 * K }))];
+    const [plain, x] = [build(device(), topk, config()), put(device(), batchOf(11)(0), ROWS, D)];
+    const [ours, more, few] = [
+      await passOf(device(), sae, x, 0),
+      await passOf(device(), four, x, 0),
+      await passOf(device(), plain, x, 0),
+    ];
+    expect(ours.codes).toEqual(few.codes);
+    expect(ours.losses).toEqual({ l2: few.losses.l2, multi: more.losses.l2 });
+    for (const name of ['W_enc', 'b_enc', 'W_dec', 'b_dec']) {
+      const expected = few.gradients[name].map((value, i) => value + more.gradients[name][i] / 8);
+      expect(difference(ours.gradients[name], expected), name).toBeLessThan(2e-5);
+    }
+  });
+
+  it('Multi-TopK of a narrow model takes all latents', async () => {
+    const sae = build(device(), topk, config({ multi: true, k: WIDTH - 1 }));
+    const { losses } = await passOf(device(), sae, put(device(), batchOf(12)(0), ROWS, D), 0);
+    expect(losses.multi).toBeGreaterThan(0);
+  });
+
+  it.each(['openai', 'saelens'])('revives dead latents by the loss of %s, too', async (aux) => {
+    const sae = build(device(), topk, config({ aux, deadAfter: 1, k: 1, lr: 0.01 }));
+    const seen: string[][] = [];
+    await train(device(), sae, 3, batchOf(13), ({ forward }) => void seen.push(Object.keys(forward.losses)));
+    // SAELens asks who was dead before the batch.
+    expect(seen).toEqual([aux === 'saelens' ? ['l2'] : ['l2', 'aux'], ['l2', 'aux'], ['l2', 'aux']]);
+    const dead = Math.round((await sae.deadFraction()) * WIDTH);
+    expect(dead).toBeGreaterThan(0);
+    if (aux === 'saelens') expect(sae.hostState.dead).toBe(dead);
+  });
 });
 
 describe('initialisation', () => {
+  it('scaleEncoder changes the length of the encoder, not its direction', async () => {
+    const device = new ReferenceDevice();
+    const [plain, scaled] = [build(device, topk, config()), build(device, topk, config({ scaleEncoder: true }))];
+    expect(await floats(device, parameter(scaled, 'W_dec'))).toEqual(await floats(device, parameter(plain, 'W_dec')));
+    const [before, after] = [
+      await floats(device, parameter(plain, 'W_enc')),
+      await floats(device, parameter(scaled, 'W_enc')),
+    ];
+    const scale = after[0] / before[0];
+    expect(Math.abs(scale - 1)).toBeGreaterThan(0.01);
+    expect(
+      difference(
+        after,
+        before.map((value) => scale * value),
+      ),
+    ).toBeLessThan(1e-6);
+  });
+
   it('is a function of the seed: unit decoder, tied encoder, biases 0', async () => {
     const [W_enc, b_enc, W_dec, b_dec] = await start(3);
     expect(await start(3)).toEqual([W_enc, b_enc, W_dec, b_dec]);

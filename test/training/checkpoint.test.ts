@@ -20,7 +20,8 @@ const shared = folderForAll();
 const WHOLE = join(shared.path, 'whole');
 /** As a kill after step 12 of 20 would leave it. */
 const STOPPED = join(shared.path, 'stopped');
-const FLAGS = ['--acts', 'synthetic:toy-tree', '--arch', 'topk', '--tokens', '640', '--threads', '1', ...SMALL];
+const COMMON = ['--acts', 'synthetic:toy-tree', '--tokens', '640', '--threads', '1', ...SMALL];
+const FLAGS = [...COMMON, '--arch', 'topk'];
 
 beforeAll(async () => {
   const settings = sets('checkpointEvery=6', 'keepCheckpoints=9');
@@ -97,7 +98,7 @@ describe('a run folder after a kill', () => {
 
   it('of two runs waits with the one that is ahead', async () => {
     const out = join(temporaryFolder(), 'both');
-    const both = [...FLAGS, '--arch', 'h-sae', ...sets('h-sae.atoms=3', 'checkpointEvery=6')];
+    const both = [...COMMON, '--sae', 'topk', '--sae', 'h-sae:atoms=3', ...sets('checkpointEvery=6')];
     expect((await run('train', '--out', out, ...both)).code).toBe(0);
     const expected = ['topk', 'h-sae'].map((name) => finalState(join(out, name)));
     const later = join(out, 'h-sae', 'checkpoints');

@@ -7,9 +7,9 @@ import { finalState, jsonOf, launch, SMALL, sets, temporaryFolder } from './supp
 const FLAGS = [
   '--acts',
   'synthetic:toy-tree',
-  '--arch',
+  '--sae',
   'topk',
-  '--arch',
+  '--sae',
   'h-sae',
   ...SMALL,
   ...sets('checkpointEvery=50'),

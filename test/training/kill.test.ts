@@ -85,7 +85,7 @@ describe('a training that is killed', () => {
     'ends with the same bits: two architectures, one of which may be a checkpoint ahead',
     { timeout: 180_000 },
     async () => {
-      const start = ['--acts', 'synthetic:toy-tree', '--arch', 'topk', '--arch', 'h-sae', '--tokens', '3200', ...FLAGS];
+      const start = ['--acts', 'synthetic:toy-tree', '--sae', 'topk', '--sae', 'h-sae', '--tokens', '3200', ...FLAGS];
       await survives(12, 'both', start, (out) => [join(out, 'topk'), join(out, 'h-sae')]);
     },
   );

@@ -22,8 +22,9 @@ export function makeShards(path: string): string {
   return path;
 }
 
-/** Settings of a training that takes no time, as flags. */
-export const SMALL = sets('batch=32', 'width=12', 'k=2', 'validateEvery=10', 'validateRows=64', 'logEvery=5');
+/** Settings of a training that takes no time, as flags: of the run, and with those of a model. */
+export const SMALL_RUN = sets('batch=32', 'validateEvery=10', 'validateRows=64', 'logEvery=5');
+export const SMALL = [...SMALL_RUN, ...sets('width=12', 'k=2')];
 
 export function sets(...settings: string[]): string[] {
   return settings.flatMap((setting) => ['--set', setting]);

@@ -14,7 +14,7 @@ export const KERNELS = {
   prefixSum: 'p i',
   placeEntries: 'pppppp ii',
   latentGradient: 'pi ppppp ii ii',
-  decodeGradients: 'pi pi pppppp ii ii',
+  decodeGradients: 'pi pi ppppppp ii ii',
   dotsByLatent: 'pppppp iii',
   latentSum: 'pi ppp i',
   absoluteRowSums: 'ppp i',
@@ -35,6 +35,9 @@ export const KERNELS = {
   routeGradient: 'ppppp ii',
   scaleEntries: 'pi ppp i',
   entryDots: 'pi ppp i',
+  appendCodes: 'ppppppp ii',
+  baseGradients: 'pi pi pppppppp ii',
+  composedEntries: 'ppppppp ii',
   subtractRow: 'ppp ii',
   scale: 'pi p i f',
   clear: 'p i',
@@ -44,6 +47,7 @@ export const KERNELS = {
   innerProduct: 'ppp i',
   maximum: 'pp i',
   divide: 'ppp',
+  clampedRatio: 'ppp ddd',
   rootOfSum: 'pppp dddd',
   scaleBy: 'pi p i p d',
   columnSum: 'pi pp ii f',
@@ -53,10 +57,36 @@ export const KERNELS = {
   restoreRows: 'pppp ii',
   rowMoments: 'ppp ii',
   varianceOfMoments: 'ppp ii f',
+  batchLeast: 'pppp ii',
+  countBatchTop: 'pppp i',
+  placeBatchTop: 'ppppppp i',
+  leastPositive: 'pp i',
+  setSize: 'pp',
   projectRows: 'ppp ii fi',
   normalizeRows: 'p ii f',
   normalizeRowsGradient: 'pi pp ii f',
   adam: 'pppp ii ffffffffff i f',
+  gateMagnitudes: 'ppppppp i',
+  gateGradients: 'pi pi pi pi ppppppp i',
+  rowNorms: 'pp ii',
+  normWeightedSums: 'ppppp ii f',
+  normWeightedGradient: 'pi ppppp ii ff',
+  liftBias: 'ppp i f',
+  jump: 'pppppppp i',
+  windowSum: 'pi ppppp i ff',
+  windowCount: 'pi ppppp iiii ff',
+  countActive: 'pppp iii',
+  squaredExcess: 'ppp d',
+  thresholdGap: 'ppppp i',
+  spreadLatents: 'pppp i',
+  exponential: 'pp i',
+  rectify: 'pp i',
+  multiply: 'pi pp i',
+  scaleWhere: 'pi pp i f',
+  ghostError: 'pppp ii',
+  familyResiduals: 'ppppppppp iiiiii pi',
+  coActivate: 'ppppppp iii f',
+  familyGradient: 'ppppppp iiiii f pi',
 } as const;
 
 export type KernelName = keyof typeof KERNELS;
@@ -65,12 +95,14 @@ export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
 
 /** Commands that a worker carries out itself, with its private memory and the dense product (dense-worker.ts). */
 export const DENSE = {
-  /** x, W, bias, indexOut, valueOut, rows, width, d, k, list, listed, cursor, floor */
-  encodeTop: { number: 100, signature: 'pppppiiiipppf' },
-  /** x, W, bias, rowCounts, rows, width, d, cursor, floor: counts the entries, which stay with the worker … */
-  scanAtLeast: { number: 101, signature: 'ppppiiipf' },
+  /** x, W, bias, indexOut, valueOut, rows, width, d, k, list, listed, cursor, floor, biasStride (0 = one row for all, else width) */
+  encodeTop: { number: 100, signature: 'pppppiiiipppfi' },
+  /** x, W, bias, rowCounts, rows, width, d, cursor, floor, biasStride: counts the entries, which stay with the worker … */
+  scanAtLeast: { number: 101, signature: 'ppppiiipfi' },
   /** indexOut, valueOut, rowPtr: … until their places are known. */
   placeAtLeast: { number: 102, signature: 'ppp' },
+  /** x, W, bias, bins, rows, width, d, cursor, floor: adds the number of scores ≥ floor in every bin (see {@link BINS}) */
+  scoreHistogram: { number: 105, signature: 'ppppiiipf' },
   /** x, W, bias, rows, width, d, cursor: scores that nobody keeps, the floor under every encoder (for benchmarks) */
   score: { number: 104, signature: 'pppiiip' },
   /** out, a, b, m, n, depth, kind, cursor */
@@ -78,6 +110,9 @@ export const DENSE = {
 } as const;
 
 export const PRODUCT_KINDS = ['nt', 'nn', 'tn'] as const;
+
+/** Bins of positive scores: a bin holds those with the same upper half of their bits, so that bins ascend with the scores. */
+export const BINS = { count: 1 << 15, shift: 16 } as const;
 
 /**
  * Rows and latents that a worker scores at a time: a tile of scores stays in a core's cache, and is large enough for the product to

@@ -5,14 +5,25 @@ import { gemmModel } from './gemm-model.ts';
 
 export type ProductKind = (typeof PRODUCT_KINDS)[number];
 
-/** out[m, n] = a·bᵀ, b [n, depth], + bias [n] if its address is not 0; all addresses in the private memory. */
-type PortableProduct = (a: number, b: number, bias: number, out: number, m: number, n: number, depth: number) => void;
+/** out[m, n] = a·bᵀ, b [n, depth], + bias (`stride` elements from row to row) if its address is not 0; all addresses in the private memory. */
+type PortableProduct = (
+  a: number,
+  b: number,
+  bias: number,
+  stride: number,
+  out: number,
+  m: number,
+  n: number,
+  depth: number,
+) => void;
 
 /** Byte addresses of the operands in the private memory; bias 0 = none. */
 export interface Operands {
   a: number;
   b: number;
   bias: number;
+  /** 1 = one row [n] for all, m = one each. */
+  biasRows: number;
   out: number;
 }
 
@@ -37,9 +48,15 @@ export class DenseProduct {
     return !this.#ort;
   }
 
-  async run({ a, b, bias, out }: Operands, m: number, n: number, depth: number, kind: ProductKind): Promise<void> {
+  async run(
+    { a, b, bias, biasRows, out }: Operands,
+    m: number,
+    n: number,
+    depth: number,
+    kind: ProductKind,
+  ): Promise<void> {
     if (!this.#ort) {
-      this.#portable(a, b, bias, out, m, n, depth);
+      this.#portable(a, b, bias, biasRows === 1 ? 0 : n, out, m, n, depth);
       return;
     }
     const { Tensor } = this.#ort;
@@ -49,7 +66,7 @@ export class DenseProduct {
       a: kind === 'tn' ? tensor(a, depth, m) : tensor(a, m, depth),
       b: kind === 'nt' ? tensor(b, n, depth) : tensor(b, depth, n),
     };
-    if (bias) feeds.bias = new Tensor('float32', new Float32Array(this.#memory.buffer, bias, n), [n]);
+    if (bias) feeds.bias = tensor(bias, biasRows, n);
     const session = await this.#session(kind, bias !== 0);
     await session.run(feeds, { y: tensor(out, m, n) });
   }

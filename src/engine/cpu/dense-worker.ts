@@ -2,7 +2,7 @@
  * The dense half of a worker: it scores tiles of rows and latents in a private memory and selects there. Matrices come from
  * shared memory as mirrors; scores never leave the worker, only what was selected does.
  */
-import { DENSE, PRODUCT_KINDS, TILE } from './commands.ts';
+import { BINS, DENSE, PRODUCT_KINDS, TILE } from './commands.ts';
 import { DenseProduct, type ProductKind } from './dense-product.ts';
 import { PrivateMemory } from './private-memory.ts';
 
@@ -28,7 +28,23 @@ interface DenseExports {
     outIndex: number,
     outValue: number,
   ): number;
-  productTransposed(a: number, b: number, bias: number, out: number, m: number, n: number, depth: number): void;
+  histogram(scores: number, n: number, floor: number, shift: number, bins: number): void;
+  productTransposed(
+    a: number,
+    b: number,
+    bias: number,
+    stride: number,
+    out: number,
+    m: number,
+    n: number,
+    depth: number,
+  ): void;
+}
+
+/** Where biases stand in shared memory: address 0 = none, stride 0 = one row for all, else elements from row to row. */
+interface Biases {
+  address: number;
+  stride: number;
 }
 
 /** Columns of `aᵀ·b` that one worker computes at a time. */
@@ -73,6 +89,8 @@ export class DenseWorker {
         return this.#scanAtLeast(a);
       case DENSE.placeAtLeast.number:
         return this.#placeAtLeast(a[0], a[1], a[2]);
+      case DENSE.scoreHistogram.number:
+        return this.#scoreHistogram(a);
       case DENSE.score.number:
         return this.#score(a);
       case DENSE.product.number:
@@ -85,13 +103,14 @@ export class DenseWorker {
   async #encodeTop(a: Uint32Array): Promise<void> {
     const [x, W, bias, indexOut, valueOut, rows, width, d, k, list, listed, cursor] = a;
     const floor = this.#f32(addressOf(a, 12), 1)[0];
+    const biases = { address: bias, stride: a[13] };
     const n = list ? this.#u32(listed, 1)[0] : width;
     const top = Math.min(k, n);
     if (top === 0) return;
     const selected = TILE.rows * top;
-    const regions = this.#plan(d, n, { index: selected, value: selected, scratch: 4 * n });
+    const regions = this.#plan(d, n, biases, { index: selected, value: selected, scratch: 4 * n });
     const names = list ? this.#u32(list, n) : undefined;
-    for await (const [row, count] of this.#scoredBlocks(x, W, bias, rows, width, d, n, names, cursor)) {
+    for await (const [row, count] of this.#scoredBlocks(x, W, biases, rows, width, d, n, names, cursor)) {
       this.#kernels.selectTop(
         regions.scores,
         count,
@@ -112,19 +131,23 @@ export class DenseWorker {
 
   async #score(a: Uint32Array): Promise<void> {
     const [x, W, bias, rows, n, d, cursor] = a;
-    this.#plan(d, n, {});
-    const blocks = this.#scoredBlocks(x, W, bias, rows, n, d, n, undefined, cursor);
+    const biases = { address: bias, stride: 0 };
+    this.#plan(d, n, biases, {});
+    const blocks = this.#scoredBlocks(x, W, biases, rows, n, d, n, undefined, cursor);
     while (!(await blocks.next()).done);
   }
 
   async #scanAtLeast(a: Uint32Array): Promise<void> {
     const [x, W, bias, counts, rows, n, d, cursor] = a;
+    // Nothing to scan: what an earlier scan kept stays.
+    if (rows === 0) return;
     const floor = this.#f32(addressOf(a, 8), 1)[0];
+    const biases = { address: bias, stride: a[9] };
     const most = TILE.rows * n;
-    const regions = this.#plan(d, n, { counts: TILE.rows, index: most, value: most });
+    const regions = this.#plan(d, n, biases, { counts: TILE.rows, index: most, value: most });
     this.#kept = [];
     let kept = 0;
-    for await (const [row, count] of this.#scoredBlocks(x, W, bias, rows, n, d, n, undefined, cursor)) {
+    for await (const [row, count] of this.#scoredBlocks(x, W, biases, rows, n, d, n, undefined, cursor)) {
       const { scores, counts: found, index, value } = regions;
       const entries = this.#kernels.selectAtLeast(scores, count, n, TILE.latents, floor, found, index, value);
       this.#u32(counts, rows).set(this.#private.u32('counts', count), row);
@@ -144,6 +167,19 @@ export class DenseWorker {
     }
   }
 
+  async #scoreHistogram(a: Uint32Array): Promise<void> {
+    const [x, W, bias, bins, rows, n, d, cursor] = a;
+    if (rows === 0) return;
+    const floor = this.#f32(addressOf(a, 8), 1)[0];
+    const biases = { address: bias, stride: 0 };
+    const regions = this.#plan(d, n, biases, { bins: BINS.count });
+    this.#private.u32('bins', BINS.count).fill(0);
+    for await (const [, count] of this.#scoredBlocks(x, W, biases, rows, n, d, n, undefined, cursor))
+      this.#kernels.histogram(regions.scores, count * n, floor, BINS.shift, regions.bins);
+    const common = this.#u32(bins, BINS.count);
+    this.#private.u32('bins', BINS.count).forEach((count, bin) => void (count > 0 && Atomics.add(common, bin, count)));
+  }
+
   async #product(a: Uint32Array): Promise<void> {
     const [out, left, right, m, n, depth, kindNumber, cursor] = a;
     const kind = PRODUCT_KINDS[kindNumber];
@@ -155,7 +191,8 @@ export class DenseWorker {
       if (!mirrored) this.#copyRight(right, n, depth, kind);
       mirrored = true;
       this.#copyLeft(left, row, count, m, depth, kind);
-      await this.#dense.run({ a: regions.x, b: regions.W, bias: 0, out: regions.scores }, count, n, depth, kind);
+      const operands = { a: regions.x, b: regions.W, bias: 0, biasRows: 0, out: regions.scores };
+      await this.#dense.run(operands, count, n, depth, kind);
       this.#f32(out, m * n).set(this.#private.f32('scores', count * n), row * n);
     }
   }
@@ -164,16 +201,18 @@ export class DenseWorker {
   #plan<K extends string>(
     d: number,
     n: number,
+    biases: Biases,
     more: Record<K, number>,
   ): Record<K | 'x' | 'W' | 'bias' | 'scores', number> {
-    return this.#private.plan({ x: TILE.rows * d, W: n * d, bias: n, scores: TILE.rows * n, ...more });
+    const bias = biases.stride ? TILE.rows * n : n;
+    return this.#private.plan({ x: TILE.rows * d, W: n * d, bias, scores: TILE.rows * n, ...more });
   }
 
   /** Takes blocks of rows from the common counter, scores each tile by tile, and yields [first row, number of rows]. */
   async *#scoredBlocks(
     x: number,
     W: number,
-    bias: number,
+    biases: Biases,
     rows: number,
     width: number,
     d: number,
@@ -184,15 +223,17 @@ export class DenseWorker {
     const { regions } = this.#private;
     let mirrored = false;
     for (let row = this.#next(cursor, TILE.rows); row < rows; row = this.#next(cursor, TILE.rows)) {
-      if (!mirrored) this.#mirror(W, bias, width, d, names);
+      if (!mirrored) this.#mirror(W, biases, width, d, names);
       mirrored = true;
       const count = Math.min(TILE.rows, rows - row);
+      if (biases.stride) this.#tileBiases(biases, row, count, n, names);
       this.#private.f32('x', count * d).set(this.#f32(x + 4 * row * d, count * d));
       for (let from = 0; from < n; from += TILE.latents) {
         const operands = {
           a: regions.x,
           b: regions.W + 4 * from * d,
-          bias: bias ? regions.bias + 4 * from : 0,
+          bias: biases.address ? regions.bias + 4 * from * (biases.stride ? count : 1) : 0,
+          biasRows: biases.stride ? count : 1,
           out: regions.scores + 4 * from * count,
         };
         await this.#dense.run(operands, count, Math.min(TILE.latents, n - from), d, 'nt');
@@ -201,17 +242,37 @@ export class DenseWorker {
     }
   }
 
-  #mirror(W: number, bias: number, width: number, d: number, names: Uint32Array | undefined): void {
+  #mirror(W: number, biases: Biases, width: number, d: number, names: Uint32Array | undefined): void {
     const n = names ? names.length : width;
     const mirror = this.#private.f32('W', n * d);
     const weights = this.#f32(W, width * d);
     if (names) for (let i = 0; i < n; i++) mirror.set(weights.subarray(names[i] * d, (names[i] + 1) * d), i * d);
     else mirror.set(weights);
-    if (!bias) return;
-    const biases = this.#f32(bias, width);
+    if (!biases.address || biases.stride) return;
+    const row = this.#f32(biases.address, width);
     const target = this.#private.f32('bias', n);
-    if (names) for (let i = 0; i < n; i++) target[i] = biases[names[i]];
-    else target.set(biases);
+    if (names) for (let i = 0; i < n; i++) target[i] = row[names[i]];
+    else target.set(row);
+  }
+
+  /** Brings the biases of a block of rows into the order of the scores: tile after tile, each [count, its width]. */
+  #tileBiases(
+    { address, stride }: Biases,
+    row: number,
+    count: number,
+    n: number,
+    names: Uint32Array | undefined,
+  ): void {
+    const source = this.#f32(address + 4 * row * stride, count * stride);
+    const target = this.#private.f32('bias', count * n);
+    let at = 0;
+    for (let from = 0; from < n; from += TILE.latents) {
+      const to = Math.min(from + TILE.latents, n);
+      for (let r = 0; r < count; r++, at += to - from) {
+        if (names) for (let i = from; i < to; i++) target[at + i - from] = source[r * stride + names[i]];
+        else target.set(source.subarray(r * stride + from, r * stride + to), at);
+      }
+    }
   }
 
   #copyRight(right: number, n: number, depth: number, kind: ProductKind): void {

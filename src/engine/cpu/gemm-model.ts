@@ -19,7 +19,7 @@ export function gemmModel(transposeA: boolean, transposeB: boolean, bias: boolea
   const graph = [
     message(1, node),
     text(2, 'gemm'),
-    ...inputs.map((name) => message(11, floats(name, name === 'bias' ? ['n'] : [`${name}0`, `${name}1`]))),
+    ...inputs.map((name) => message(11, floats(name, [`${name}0`, `${name}1`]))),
     message(12, floats('y', ['m', 'n'])),
   ];
   const opset17 = message(8, [text(1, ''), integer(2, 17)]);

@@ -3,7 +3,7 @@
  *
  * With values of `block` numbers per entry, W has `block` rows per latent (see experts.ts). With a `range` only latents
  * from ≤ i < to take part: cumulative reconstructions are chains of ranges, each with the one before as its base.
- * Gradients: ∂value_bi = W_i · ∂out_b where value_bi ≠ 0 (block = 1), always (block > 1);
+ * Gradients: ∂value_bi = W_i · ∂out_b where the mask is not 0, by default where value_bi ≠ 0 (block = 1), always (block > 1);
  * ∂W_i = Σ_b value_bi ∂out_b (b ascending); ∂base = ∂out, summed over b for one row. Entries are added in ascending order.
  */
 import type { Codes, Tensor } from '../device.ts';
@@ -19,6 +19,8 @@ export interface DecodeOptions {
   range?: LatentRange;
   /** W and base are constants: no gradient flows to them (a stop-gradient on the decoder). */
   frozen?: boolean;
+  /** Values get a gradient where this is not 0 [entries · block]; null: everywhere (thresholds learn from what lies below them). */
+  mask?: Tensor | null;
 }
 
 export function decode(
@@ -26,10 +28,18 @@ export function decode(
   codes: Codes,
   W: Tensor,
   base: Tensor | null,
-  { values = codes.value, block = 1, range, frozen = false }: DecodeOptions = {},
+  {
+    values = codes.value,
+    block = 1,
+    range: given,
+    frozen = false,
+    mask = block === 1 ? values : null,
+  }: DecodeOptions = {},
 ): Tensor {
   const { device } = tape;
   const { kernels } = device;
+  // A range of all latents is none: the bits must not depend on how it was said.
+  const range = given && (given.from > 0 || given.to < codes.width) ? given : undefined;
   const out = device.scratch('f32', codes.rows, W.shape[W.shape.length - 1]);
   kernels.decode(out, codes, values, W, base, block, range);
   if (frozen ? tape.tracks(values) : tape.tracks(values, W, base)) {
@@ -38,9 +48,8 @@ export function decode(
       if (!dOut) return;
       const dValues = whole(tape.slotFor(values, () => device.scratchLike(codes, 'f32', block)));
       const dW = frozen ? undefined : whole(tape.slotFor(W));
-      const mask = block === 1 ? values : null;
       if (dValues && dW)
-        kernels.decodeGradients(dValues, dW, codes, tape.latentIndex(codes), values, W, dOut, block, range);
+        kernels.decodeGradients(dValues, dW, codes, tape.latentIndex(codes), values, W, dOut, block, range, mask);
       else if (dValues) kernels.gatheredDots(dValues.tensor, dValues.accumulate, codes, mask, W, dOut, block, range);
       else if (dW) {
         const index = tape.latentIndex(codes);

@@ -32,11 +32,7 @@ export function normalizedError(tape: Tape, estimate: Tensor, target: Tensor): S
   const [rows, d] = target.shape;
   const difference = device.scratch('f32', rows, d);
   const numerator = meanSquaredNorm(tape, difference, estimate, target);
-  const mean = device.scratch('f32', d);
-  kernels.columnSum(mean, false, target, null, 1 / rows);
-  const centered = device.scratch('f32', rows, d);
-  kernels.subtractRow(centered, target, mean);
-  const denominator = meanSquaredNorm(tape, centered, centered, null);
+  const denominator = totalVariance(tape, target);
   const ratio = tape.scalar();
   kernels.divide(ratio, numerator, denominator);
   if (tape.tracks(estimate)) {
@@ -117,18 +113,37 @@ export function residualRatio(tape: Tape, estimate: Tensor, reconstruction: Tens
 
 const CENTERING_EPSILON = 1e-5;
 
-/** (1/B) Σ |value| over all entries. Gradient: sign(value)/B. */
-export function absoluteSum(tape: Tape, codes: Codes): Scalar {
+/** (1/B) Σ_b ‖x_b − mean of x over the batch‖², x [B, d] data: the variance of all d coordinates together. */
+export function totalVariance(tape: Tape, x: Tensor): Scalar {
+  const { device } = tape;
+  const [rows, d] = x.shape;
+  const mean = device.scratch('f32', d);
+  device.kernels.columnSum(mean, false, x, null, 1 / rows);
+  const centered = device.scratch('f32', rows, d);
+  device.kernels.subtractRow(centered, x, mean);
+  return meanSquaredNorm(tape, centered, centered, null);
+}
+
+/** (1/B) Σ |value| over all entries, over a divisor that is constant under differentiation. Gradient: sign(value)/B/divisor. */
+export function absoluteSum(tape: Tape, codes: Codes, divisor?: Scalar): Scalar {
   const { device } = tape;
   const rowSums = device.scratch('f64', codes.rows);
   const loss = tape.scalar();
   device.kernels.absoluteRowSums(rowSums, codes);
   device.kernels.sum(loss, rowSums, 1 / codes.rows);
+  if (divisor) device.kernels.divide(loss, loss, divisor);
   if (tape.tracks(codes.value)) {
     tape.record([loss], () => {
       const seed = tape.seed(loss);
       const slot = seed === 0 ? undefined : tape.slotForValues(codes);
-      if (slot) device.kernels.absoluteGradient(slot.tensor, slot.accumulate, codes, seed / codes.rows);
+      if (!slot) return;
+      if (!divisor) {
+        device.kernels.absoluteGradient(slot.tensor, slot.accumulate, codes, seed / codes.rows);
+        return;
+      }
+      const signs = device.scratchLike(codes, 'f32');
+      device.kernels.absoluteGradient(signs, false, codes, 1);
+      device.kernels.scaleBy(slot.tensor, slot.accumulate, signs, seed / codes.rows, divisor);
     });
   }
   return loss;

@@ -83,6 +83,14 @@ export function denseKernels({ record }: Recorder): DenseKernels {
       });
     },
 
+    clampedRatio(out, a, b, scale, low, high) {
+      record(() => {
+        const divisor = b ? f64(b)[0] : 1;
+        const ratio = (scale * f64(a)[0]) / divisor;
+        f64(out)[0] = divisor === 0 ? high : Math.min(Math.max(ratio, low), high);
+      });
+    },
+
     rootOfSum(out, terms, scale) {
       record(() => {
         const sum = terms.reduce((total, { term, weight }) => total + weight * f64(term)[0], 0);

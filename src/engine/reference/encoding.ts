@@ -71,7 +71,7 @@ export function encodingKernels({ record, resolve }: Recorder): EncodingKernels 
 }
 
 /** For every row of x the latents among `latents` with z = W x (+ bias) ≥ floor. */
-function scoresOf(
+export function scoresOf(
   rows: number,
   latents: readonly number[],
   x: Tensor,
@@ -82,10 +82,11 @@ function scoresOf(
   const [inputs, weights] = [f32(x), f32(W)];
   const d = x.shape[1];
   const biases = bias && f32(bias);
+  const stride = bias?.shape.length === 2 ? bias.shape[1] : 0;
   return Array.from({ length: rows }, (_, r) => {
     const entries: Entry[] = [];
     for (const latent of latents) {
-      let z = biases ? biases[latent] : 0;
+      let z = biases ? biases[r * stride + latent] : 0;
       for (let i = 0; i < d; i++) z += weights[latent * d + i] * inputs[r * d + i];
       const value = Math.fround(z);
       if (value >= Math.fround(floor)) entries.push({ latent, value });

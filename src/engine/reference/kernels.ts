@@ -1,13 +1,19 @@
 /** The kernels of `engine/kernels.ts` for the reference device, by theme. */
 import type { Kernels } from '../kernels.ts';
+import { batchTopKernels } from './batch-top.ts';
 import { denseKernels } from './dense.ts';
 import { encodingKernels } from './encoding.ts';
 import { expertKernels } from './experts.ts';
+import { gatedMagnitudeKernels } from './gated-magnitudes.ts';
+import { familyKernels } from './family.ts';
+import { jumpKernels } from './jump.ts';
+import { penaltyKernels } from './penalty.ts';
 import { gateKernels } from './gate.ts';
 import { routingKernels } from './routing.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
+import { tiersKernels } from './tiers.ts';
 import { updateKernels } from './update.ts';
 
 /** What a kernel needs from the device. */
@@ -25,8 +31,14 @@ export function referenceKernels(device: Recorder): Kernels {
     ...routingKernels(device),
     ...sparseKernels(device),
     ...expertKernels(device),
+    ...tiersKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
+    ...gatedMagnitudeKernels(device),
+    ...batchTopKernels(device),
     ...updateKernels(device),
+    ...penaltyKernels(device),
+    ...jumpKernels(device),
+    ...familyKernels(device),
   };
 }

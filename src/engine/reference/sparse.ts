@@ -75,8 +75,18 @@ export function sparseKernels({ record }: Recorder): CodesKernels {
       });
     },
 
-    decodeGradients(dValues, dW, codes, latents, values, W, dOut, block = 1, range = all(codes)) {
-      const mask = block === 1 ? values : null;
+    decodeGradients(
+      dValues,
+      dW,
+      codes,
+      latents,
+      values,
+      W,
+      dOut,
+      block = 1,
+      range = all(codes),
+      mask = block === 1 ? values : null,
+    ) {
       this.gatheredDots(dValues.tensor, dValues.accumulate, codes, mask, W, dOut, block, range);
       this.latentGradient(dW.tensor, dW.accumulate, codes, latents, values, dOut, block, range);
     },
@@ -167,7 +177,8 @@ export function eachRow(codes: Codes, visit: (row: number, from: number, to: num
   for (let r = 0; r < codes.rows; r++) visit(r, rowPtr[r], rowPtr[r + 1]);
 }
 
-function eachEntry(codes: Codes, visit: (entry: number, row: number) => void): void {
+/** Calls `visit` with every entry and its row. */
+export function eachEntry(codes: Codes, visit: (entry: number, row: number) => void): void {
   eachRow(codes, (row, from, to) => {
     for (let entry = from; entry < to; entry++) visit(entry, row);
   });

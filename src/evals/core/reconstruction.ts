@@ -25,6 +25,7 @@ export class ReconstructionSums {
   /** Σ‖x̂‖ / ‖x‖ */
   readonly #norms: Float64Array;
   readonly #fired: Float64Array;
+  readonly #firedAnywhere: Float64Array;
   readonly #absolute: Float64Array;
 
   constructor(inputs: InputSums, view: View) {
@@ -38,6 +39,7 @@ export class ReconstructionSums {
     this.#cosine = perUnit();
     this.#norms = perUnit();
     this.#fired = perUnit();
+    this.#firedAnywhere = perUnit();
     this.#absolute = perUnit();
   }
 
@@ -76,7 +78,9 @@ export class ReconstructionSums {
   #addCodes(unit: number, r: number, { rowPtr, index, value }: Codes): void {
     const { from, to } = this.#view;
     for (let e = rowPtr[r]; e < rowPtr[r + 1]; e++) {
-      if (value[e] === 0 || index[e] < from || index[e] >= to) continue;
+      if (value[e] === 0) continue;
+      this.#firedAnywhere[unit]++;
+      if (index[e] < from || index[e] >= to) continue;
       this.#fired[unit]++;
       this.#absolute[unit] += Math.abs(value[e]);
     }
@@ -136,7 +140,18 @@ export class ReconstructionSums {
         'ratio',
         'mean over tokens of ‖x̂‖ / ‖x‖, raw activations, tokens with x = 0 left out',
       ),
-      l0: perToken(this.#fired, rows, 'latents per token', 'mean over tokens of the number of codes ≠ 0, all levels'),
+      l0: perToken(
+        this.#fired,
+        rows,
+        'latents per token',
+        'mean over tokens of the number of codes ≠ 0 among the latents of the view, that is of this reconstruction',
+      ),
+      l0_total: perToken(
+        this.#firedAnywhere,
+        rows,
+        'latents per token',
+        'mean over tokens of the number of codes ≠ 0 among all latents of the model, all levels',
+      ),
       l1: perToken(
         this.#absolute,
         rows,

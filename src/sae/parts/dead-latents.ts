@@ -50,6 +50,13 @@ export class DeadLatents {
     return set;
   }
 
+  /** How many latents are dead after the observed batch. */
+  count(tape: Tape): Scalar {
+    const count = tape.scalar();
+    tape.device.kernels.setSize(count, this.list(tape));
+    return count;
+  }
+
   /** The largest counter after the observed batch, for the host to know whether any latent can be dead next time. */
   oldest(tape: Tape): Scalar {
     const oldest = tape.scalar();

@@ -88,6 +88,24 @@ onEveryDevice((bench) => {
       await bench.expectClose(largest, [Math.max(...a)]);
     }));
 
+  it('clampedRatio: between its bounds, without a divisor, and by 0', async () => {
+    bench.begin();
+    const number = (value: number) => bench.put('f64', [value]);
+    const [a, b, zero] = [number(3), number(4), number(0)];
+    const cases: [divisor: typeof a | null, scale: number, expected: number][] = [
+      [b, 2, 1.5],
+      [b, 20, 5],
+      [b, -2, 0.5],
+      [null, 0.3, 0.9],
+      [zero, 1, 5],
+    ];
+    for (const [divisor, scale, expected] of cases) {
+      const out = bench.device.scratch('f64', 1);
+      bench.kernels.clampedRatio(out, a, divisor, scale, 0.5, 5);
+      await bench.expectClose(out, [expected]);
+    }
+  });
+
   it.each([2.5, 0])('divide, scaleBy and rootOfSum with the divisor %d', async (divisor) => {
     bench.begin();
     const number = (value: number) => bench.put('f64', [value]);

@@ -1,11 +1,31 @@
 import { expect, it } from 'vitest';
-import type { LatentSet } from '../../../src/engine/device.ts';
+import { Random } from '../../../src/core/random.ts';
+import type { LatentSet, Tensor } from '../../../src/engine/device.ts';
 import { onEveryDevice, type Bench } from '../devices.ts';
 import * as oracle from '../oracle.ts';
 import type { Matrix } from '../oracle.ts';
 
 const FLOOR = 0.25;
 const FILL = 2 ** 32 - 1;
+/** No bias, one for all rows, or one row each. */
+function drawBias(random: Random, rows: number, width: number): readonly number[] | Matrix | null {
+  const kind = random.below(3);
+  if (kind === 0) return null;
+  return kind === 1 ? oracle.exactVector(random, width) : oracle.exactMatrix(random, rows, width);
+}
+
+const isMatrix = (bias: readonly number[] | Matrix): bias is Matrix => Array.isArray(bias[0]);
+
+function putBias(bench: Bench, bias: readonly number[] | Matrix | null): Tensor | null {
+  if (bias === null) return null;
+  return isMatrix(bias) ? bench.matrix(bias) : bench.vector(bias);
+}
+
+function scoresOf(x: Matrix, W: Matrix, bias: readonly number[] | Matrix | null): Matrix {
+  if (bias === null || !isMatrix(bias)) return oracle.scores(x, W, bias);
+  return oracle.add(oracle.scores(x, W, null), bias);
+}
+
 const all = (width: number): number[] => Array.from({ length: width }, (_, i) => i);
 
 function putSet(bench: Bench, latents: readonly number[], width: number): LatentSet {
@@ -26,10 +46,10 @@ onEveryDevice((bench) => {
     oracle.forShapes(async ({ rows, width, d, k }, random) => {
       bench.begin();
       const [x, W] = [oracle.exactMatrix(random, rows, d), oracle.exactMatrix(random, width, d)];
-      const bias = random.below(2) ? oracle.exactVector(random, width) : null;
+      const bias = drawBias(random, rows, width);
       const codes = bench.device.scratchCodes(rows, width, k);
-      bench.kernels.encodeTop(codes, bench.matrix(x), bench.matrix(W), bias && bench.vector(bias), FLOOR);
-      const z = oracle.scores(x, W, bias);
+      bench.kernels.encodeTop(codes, bench.matrix(x), bench.matrix(W), putBias(bench, bias), FLOOR);
+      const z = scoresOf(x, W, bias);
       await bench.expectCodes(
         codes,
         z.map((row) => oracle.topOf(row, all(width), k, FLOOR)),
@@ -79,15 +99,15 @@ onEveryDevice((bench) => {
       const size = [0, 1, width, random.below(width + 1)][random.below(4)];
       const latents = oracle.pick(random, width, size);
       const [x, W] = [oracle.exactMatrix(random, rows, d), oracle.exactMatrix(random, width, d)];
-      const bias = random.below(2) ? oracle.exactVector(random, width) : null;
-      const inputs = [bench.matrix(x), bench.matrix(W), bias && bench.vector(bias)] as const;
+      const bias = drawBias(random, rows, width);
+      const inputs = [bench.matrix(x), bench.matrix(W), putBias(bench, bias)] as const;
       const set = putSet(bench, latents, width);
       const codes = bench.device.scratchCodes(rows, width);
       bench.kernels.encodeTopAmong(codes, ...inputs, FLOOR, k, set);
       const top = Math.min(k, size);
       await bench.expectCodes(
         codes,
-        oracle.scores(x, W, bias).map((row) => oracle.topOf(row, latents, top, FLOOR)),
+        scoresOf(x, W, bias).map((row) => oracle.topOf(row, latents, top, FLOOR)),
       );
     }, 60));
 
@@ -95,15 +115,38 @@ onEveryDevice((bench) => {
     oracle.forShapes(async ({ rows, width, d }, random) => {
       bench.begin();
       const [x, W] = [oracle.exactMatrix(random, rows, d), oracle.exactMatrix(random, width, d)];
-      const bias = random.below(2) ? oracle.exactVector(random, width) : null;
-      const z = oracle.scores(x, W, bias);
+      const bias = drawBias(random, rows, width);
+      const z = scoresOf(x, W, bias);
       const codes = bench.device.scratchCodes(rows, width);
-      bench.kernels.encodeAtLeast(codes, bench.matrix(x), bench.matrix(W), bias && bench.vector(bias), FLOOR);
+      bench.kernels.encodeAtLeast(codes, bench.matrix(x), bench.matrix(W), putBias(bench, bias), FLOOR);
       await bench.expectCodes(
         codes,
         z.map((row) => row.flatMap((value, latent) => (value >= FLOOR ? [{ latent, value }] : []))),
       );
     }, 60));
+
+  it('adds a row of biases each over several tiles of latents', async () => {
+    bench.begin();
+    const random = new Random(8);
+    const [rows, width, d, k] = [261, 1601, 3, 5];
+    const [x, W] = [oracle.exactMatrix(random, rows, d), oracle.exactMatrix(random, width, d)];
+    const bias = oracle.exactMatrix(random, rows, width);
+    const some = oracle.pick(random, width, 900);
+    const inputs = [bench.matrix(x), bench.matrix(W), bench.matrix(bias)] as const;
+    const set = putSet(bench, some, width);
+    const [top, among] = [bench.device.scratchCodes(rows, width, k), bench.device.scratchCodes(rows, width)];
+    bench.kernels.encodeTop(top, ...inputs, FLOOR);
+    bench.kernels.encodeTopAmong(among, ...inputs, FLOOR, k, set);
+    const z = scoresOf(x, W, bias);
+    await bench.expectCodes(
+      top,
+      z.map((row) => oracle.topOf(row, all(width), k, FLOOR)),
+    );
+    await bench.expectCodes(
+      among,
+      z.map((row) => oracle.topOf(row, some, k, FLOOR)),
+    );
+  });
 
   it.each([
     ['nothing', -1],

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { decode } from '../../../src/engine/ops/decode.ts';
-import { encodeAtLeast, encodeTop, encodeTopAmong, RELU } from '../../../src/engine/ops/encode.ts';
+import { encodeAtLeast, encodeBatchTop, encodeTop, encodeTopAmong, RELU } from '../../../src/engine/ops/encode.ts';
 import { absoluteSum, squaredError } from '../../../src/engine/ops/losses.ts';
 import { topOfCodes } from '../../../src/engine/ops/top-of-codes.ts';
 import { Tape } from '../../../src/engine/tape.ts';
@@ -62,6 +62,34 @@ onEveryDevice((bench) => {
           };
         },
         (l, [selection]) => naive.squaredError(naive.decode(naive.encode(x, l.W, null, null, selection), l.W, null), x),
+      );
+    }));
+
+  it('encodeBatchTop: gradients of W, bias and center', () =>
+    forShapes(async ({ rows, width, d, k }, random) => {
+      bench.begin();
+      const [x, W, bias, center] = [
+        leaf(random, rows, d),
+        leaf(random, width, d),
+        leaf(random, width),
+        leaf(random, d),
+      ];
+      const D = leaf(random, width, d);
+      const input = bench.put('f32', x.values, rows, d);
+      await checkGradients(
+        bench,
+        random,
+        { W, bias, center, D },
+        (tape, t) => {
+          const encoder = { W: t.W, bias: t.bias, center: t.center, floor: RELU };
+          const codes = encodeBatchTop(tape, input, encoder, Math.ceil((k * rows) / 2));
+          const out = decode(tape, codes, t.D, t.center);
+          return { losses: [{ value: squaredError(tape, out, input), weight: 0.75 }], selections: [codes] };
+        },
+        (l, [selection]) => {
+          const codes = naive.encode(x, l.W, l.bias, l.center, selection);
+          return 0.75 * naive.squaredError(naive.decode(codes, l.D, l.center), x);
+        },
       );
     }));
 

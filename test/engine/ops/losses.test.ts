@@ -1,7 +1,13 @@
 import { expect, it } from 'vitest';
 import { decode } from '../../../src/engine/ops/decode.ts';
 import { encodeTop, RELU } from '../../../src/engine/ops/encode.ts';
-import { absoluteSum, normalizedError, residualRatio, squaredError } from '../../../src/engine/ops/losses.ts';
+import {
+  absoluteSum,
+  normalizedError,
+  relativeError,
+  residualRatio,
+  squaredError,
+} from '../../../src/engine/ops/losses.ts';
 import { Tape } from '../../../src/engine/tape.ts';
 import { onEveryDevice } from '../devices.ts';
 import { checkGradients, forShapes, leaf, type Leaf } from './gradients.ts';
@@ -14,12 +20,20 @@ function variance({ values, shape: [rows, d] }: Leaf): number {
   return values.reduce((sum, value, i) => sum + (value - mean[i % d]) ** 2, 0) / rows;
 }
 
+const squares = (values: Float64Array): number => values.reduce((sum, value) => sum + value * value, 0);
+
+/** mean((a − x)²) / (Var x + 1e-8) */
+function relative(a: Float64Array, { values: x }: Leaf): number {
+  const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
+  const variance = squares(x.map((value) => value - mean)) / (x.length - 1);
+  return squares(a.map((value, i) => value - x[i])) / x.length / (variance + 1e-8);
+}
+
 /** Σ (e − ê)² / Σ (e − mean of e over its row)², e = x − x̂ */
 function ratioOfResidual(estimate: Float64Array, reconstruction: Float64Array, x: Float64Array, d: number): number {
   const residual = x.map((value, i) => value - reconstruction[i]);
   const means = new Float64Array(x.length / d);
   residual.forEach((value, i) => (means[Math.floor(i / d)] += value / d));
-  const squares = (values: Float64Array): number => values.reduce((sum, value) => sum + value * value, 0);
   return (
     squares(residual.map((value, i) => value - estimate[i])) /
     squares(residual.map((value, i) => value - means[Math.floor(i / d)]))
@@ -90,6 +104,27 @@ onEveryDevice((bench) => {
     expect(await bench.read(value, 'f64')).toEqual(Float64Array.of(0));
     expect([...(await bench.read(gradient, 'f32'))].map(Math.abs)).toEqual([0, 0, 0]);
   });
+
+  it('relativeError: relative to the variance of all elements around one mean', () =>
+    forShapes(async ({ rows, d }, random) => {
+      if (rows * d === 1) return;
+      bench.begin();
+      const [x, other] = [leaf(random, rows, d), leaf(random, rows, d)];
+      const [input, second] = [bench.put('f32', x.values, rows, d), bench.put('f32', other.values, rows, d)];
+      await checkGradients(
+        bench,
+        random,
+        { a: leaf(random, rows, d) },
+        (tape, t) => ({
+          losses: [
+            { value: relativeError(tape, t.a, input), weight: 0.5 },
+            { value: relativeError(tape, t.a, second), weight: -0.25 },
+            { value: relativeError(tape, t.a, second), weight: 0 },
+          ],
+        }),
+        (l) => 0.5 * relative(l.a.values, x) - 0.25 * relative(l.a.values, other),
+      );
+    }));
 
   it('residualRatio: gradients of estimate and reconstruction, through numerator and denominator', () =>
     forShapes(async ({ rows, width, d, k }, random) => {

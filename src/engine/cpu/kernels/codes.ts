@@ -81,9 +81,20 @@ export function codesKernels(
         block,
       );
     },
-    decodeGradients(dValues, dW, codes, index, values, W, dOut, block = 1, { from, to } = all(codes)) {
+    decodeGradients(
+      dValues,
+      dW,
+      codes,
+      index,
+      values,
+      W,
+      dOut,
+      block = 1,
+      { from, to } = all(codes),
+      mask = block === 1 ? values : null,
+    ) {
       const outputs = [on(dValues.tensor), Number(dValues.accumulate), on(dW.tensor), Number(dW.accumulate)];
-      const entries = [on(index.latentPtr), on(index.entryOf), on(index.rowOf), on(values)];
+      const entries = [on(index.latentPtr), on(index.entryOf), on(index.rowOf), on(values), maybe(mask)];
       device.emit('decodeGradients', ...outputs, ...entries, on(W), on(dOut), from, to, dOut.shape[1], block);
     },
     dotsByLatent(out, codes, index, W, vectors, block = 1) {

@@ -53,6 +53,9 @@ export function denseKernels(
     divide(out, a, b) {
       device.emit('divide', on(out), on(a), on(b));
     },
+    clampedRatio(out, a, b, scale, low, high) {
+      device.emit('clampedRatio', on(out), on(a), maybe(b), scale, low, high);
+    },
     rootOfSum(out, terms, scale) {
       // Missing terms repeat the first one with weight 0.
       const padded = [0, 1, 2].map((i) => terms[i] ?? { term: terms[0].term, weight: 0 });

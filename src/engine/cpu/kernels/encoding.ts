@@ -30,7 +30,9 @@ export function encodingKernels(device: CpuDevice): CpuEncodingKernels {
       const own = CpuCodes.of(codes);
       const [rows, d] = x.shape;
       const counts = device.scratch('u32', rows);
-      device.emitDense('scanAtLeast', on(x), on(W), maybe(bias), counts, rows, own.width, d, takeCursor(device), floor);
+      const inputs = [on(x), on(W), maybe(bias)];
+      const cursor = takeCursor(device);
+      device.emitDense('scanAtLeast', ...inputs, counts, rows, own.width, d, cursor, floor, strideOf(bias));
       device.emitHost(() => {
         const rowPtr = device.view(own.rowPtr);
         const found = device.view(counts);
@@ -93,5 +95,9 @@ function encode(
     ...set,
     takeCursor(device),
     floor,
+    strideOf(bias),
   );
 }
+
+/** Elements from one row's biases to the next one's. */
+const strideOf = (bias: Tensor | null): number => (bias?.shape.length === 2 ? bias.shape[1] : 0);

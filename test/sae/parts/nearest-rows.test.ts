@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { Random } from '../../../src/core/random.ts';
+import { nearestRows } from '../../../src/sae/parts/nearest-rows.ts';
+import { onDevices } from '../bench.ts';
+
+onDevices((device) => {
+  it('finds the largest cosine, also where all are negative, whatever the lengths', async () => {
+    const [n, m, d] = [300, 7, 5];
+    const random = new Random(1);
+    const [rows, candidates] = [n, m].map((count) => Float32Array.from({ length: count * d }, () => random.normal()));
+    // A row against which everything points.
+    rows.set([-1, -1, -1, -1, -1], 0);
+    candidates.forEach((value, i) => (candidates[i] = Math.abs(value)));
+    device().beginStep();
+    const { index, similarity } = await nearestRows(device(), rows, candidates, d);
+    for (let r = 0; r < n; r++) {
+      const row = rows.subarray(r * d, r * d + d);
+      const cosines = Array.from({ length: m }, (_, c) => {
+        const other = candidates.subarray(c * d, c * d + d);
+        return row.reduce((sum, v, i) => sum + v * other[i], 0) / Math.hypot(...row) / Math.hypot(...other);
+      });
+      expect(similarity[r]).toBeCloseTo(Math.max(...cosines), 5);
+      expect(cosines[index[r]]).toBeCloseTo(Math.max(...cosines), 5);
+    }
+    expect(similarity[0]).toBeLessThan(0);
+  });
+});
