@@ -460,6 +460,7 @@ export interface Kernels
     EncodingKernels,
     BatchTopKernels,
     GateKernels,
+    RoutingKernels,
     JumpKernels,
     GatedMagnitudeKernels,
     CodesKernels,
@@ -469,5 +470,4 @@ export interface Kernels
     DenseKernels,
     StandardizeKernels,
     UpdateKernels,
-    FamilyKernels,
-    RoutingKernels {}
+    FamilyKernels {}

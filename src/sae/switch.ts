@@ -203,14 +203,14 @@ export const switchSae = defineArchitecture({
   summary: 'a router sends each token to one expert; only that expert’s latents are scored',
   about: {
     idea:
-      'A router sends every token to one of several experts, each a small SAE with its own part of the dictionary. Only that part ' +
-      'is scored, so encoding costs a share 1/experts of a flat SAE’s. A load-balancing term keeps the experts in equal use.',
+      'The dictionary is split among experts, and a small router sends each token to one of them. Only the latents of that expert ' +
+      'are scored, so the encoder costs a fraction 1/N of a dense one; a load-balance term keeps all experts in use.',
     equations:
-      'p = softmax(W_r (x − b_r)), e = argmax p; f = TopK_k(ReLU(W_enc (x − b_dec)) · p_e) on the latents of expert e; ' +
-      'L = ‖x − x̂‖² + α d N Σ_e f_e P_e, f_e the share of tokens routed to e and P_e its mean probability.',
+      'p = softmax(W_router (x − b_router)), e = argmax p; f = TopK(ReLU(W_enc (x − b_dec)) p_e) on the latents of e; ' +
+      'L = ‖x − x̂‖² + α d N Σ_e f_e P_e with f_e the share of tokens and P_e the mean probability of e.',
     use:
-      'Very wide dictionaries where encoding is the price. Experts learn copies of common latents, so at equal width it ' +
-      'reconstructs worse than topk; the groups are no hierarchy.',
+      'When the encoder’s product is what limits the width. At equal width it reconstructs worse than topk, because experts learn ' +
+      'the same frequent features several times; experts are no hierarchy.',
   },
   hierarchical: false,
   views: ['full'],
