@@ -7,6 +7,7 @@ export * from './optimizer';
 export * from './standardize';
 export * from './gated-magnitudes';
 export * from './tiers';
+export * from './pursuit';
 export * from './penalty';
 export * from './jump';
 export * from './batch-top';

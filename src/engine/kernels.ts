@@ -247,6 +247,43 @@ export interface TiersKernels {
   composedEntries(out: { composed: Tensor; active: Tensor }, codes: Codes, base: Tensor, bias: Tensor): void;
 }
 
+/** When a matching pursuit stops before its last step, besides where no score is positive. */
+export interface PursuitStops {
+  /** Where ‖residual‖ is below; 0 = never. */
+  threshold: number;
+  /** After a latent was taken a second time. */
+  onRepeat: boolean;
+}
+
+/** Matching pursuit: again and again the latent that fits best what is left. */
+export interface PursuitKernels {
+  /**
+   * Takes for each row k = codes.perRow times the latent i with the largest positive W_i · r (ties: lowest), v = W_i · r, r −= v W_i.
+   * residual [rows, d] holds the inputs and becomes r; `order` holds one entry for each step of each row, in the order of steps, with
+   * value 0 (and any latent) for steps not taken; codes = the latents taken with the sum of their v, filled like encodeTop.
+   * scores [rows, width] = residual · Wᵀ at the start, used up; gram [width, width] = W Wᵀ.
+   */
+  pursue(
+    out: { residual: Tensor; order: Codes; codes: Codes },
+    scores: Tensor,
+    gram: Tensor,
+    W: Tensor,
+    stops: PursuitStops,
+  ): void;
+  /**
+   * Back through the steps of rows [from, to), selections constant: dInput [rows, d] holds ∂residual and becomes ∂input; for every step
+   * change = −∂W[latent], with `steps` = the latents with coefficient −1 (0 for a step not taken), one entry for each of the
+   * (to − from)·k rows of `changes`: their latentGradient is ∂W.
+   */
+  pursuitGradients(
+    out: { dInput: Tensor; changes: Tensor; steps: Codes },
+    order: Codes,
+    W: Tensor,
+    residual: Tensor,
+    range: LatentRange,
+  ): void;
+}
+
 /** Dense rows, flat arrays and scalars. */
 export interface DenseKernels {
   /** out = a·bᵀ ('nt'), a·b ('nn') or aᵀ·b ('tn'). */
@@ -467,6 +504,7 @@ export interface Kernels
     ExpertsKernels,
     PenaltyKernels,
     TiersKernels,
+    PursuitKernels,
     DenseKernels,
     StandardizeKernels,
     UpdateKernels,

@@ -11,6 +11,7 @@ import { hsaeForest } from './hsae-forest.ts';
 import { jumprelu } from './jumprelu.ts';
 import { matryoshka } from './matryoshka.ts';
 import { matryoshkaTopK } from './matryoshka-topk.ts';
+import { matchingPursuit } from './matching-pursuit.ts';
 import { reluL1 } from './relu-l1.ts';
 import { reluL1April } from './relu-l1-april.ts';
 import { switchSae } from './switch.ts';
@@ -29,6 +30,7 @@ const known: Architecture[] = [
   matryoshka,
   matryoshkaTopK,
   switchSae,
+  matchingPursuit,
   hSae,
   hsaeForest,
   treeSae,

@@ -313,6 +313,19 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.setSize(out, set);
     return [out];
   },
+  pursue: (_, lab) => {
+    const { residual, order, codes } = lab.pursued();
+    return [residual, ...partsOf(order), ...partsOf(codes)];
+  },
+  pursuitGradients: (kernels, lab) => {
+    const { residual, order } = lab.pursued();
+    const [dInput, from, to] = [lab.out(ROWS, D), 7, 400];
+    kernels.scale(dInput, false, lab.x, 1);
+    const steps = lab.bench.device.scratchCodes((to - from) * K, WIDTH, 1);
+    const changes = lab.out((to - from) * K, D);
+    kernels.pursuitGradients({ dInput, changes, steps }, order, lab.W, residual, { from, to });
+    return [dInput, changes, ...partsOf(steps)];
+  },
   projectRows: (kernels, lab) => {
     const gradient = lab.out(WIDTH, D);
     kernels.scaleRows(gradient, false, lab.perLatent, lab.row, 1);

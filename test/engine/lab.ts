@@ -132,6 +132,23 @@ export class Lab {
     kernels.expertsForward(out, codes, y, this.experts, this.experts, SHAPE);
     return { y, ...out };
   }
+
+  /** A matching pursuit with rows that stop early. */
+  pursued(): { residual: Tensor; order: Codes; codes: Codes } {
+    const { device, kernels } = this.bench;
+    kernels.normalizeRows(this.W, 0);
+    const [residual, scores, gram] = [this.out(ROWS, D), this.out(ROWS, WIDTH), this.out(WIDTH, WIDTH)];
+    kernels.scale(residual, false, this.x, 1);
+    kernels.product(scores, this.x, this.W, 'nt');
+    kernels.product(gram, this.W, this.W, 'nt');
+    const out = {
+      residual,
+      order: device.scratchCodes(ROWS * K, WIDTH, 1),
+      codes: device.scratchCodes(ROWS, WIDTH, K),
+    };
+    kernels.pursue(out, scores, gram, this.W, { threshold: 2, onRepeat: true });
+    return out;
+  }
 }
 
 const childCount = (p: number): number => (p === 0 ? 300 : p % 7 === 3 ? p % 11 : 0);

@@ -32,6 +32,7 @@ const tiny: Readonly<Record<string, Tiny>> = {
     config: { width: 12, targetL0: 2, lr: 0.01, thresholdInit: 0.1, bandwidth: 0.1 },
     explosive: { lr: 1000 },
   },
+  'matching-pursuit': { config: { width: 16, k: 2, lr: 0.01 }, explosive: { lr: 7000 } },
   'hsae-forest': {
     config: { widths: [4, 6, 8, 12], targetL0: [2], assignEvery: 8, lr: 0.01, thresholdInit: 0.1 },
     // Its decoder rows are normalised and its thresholds silence what explodes: only an overflow stops it.

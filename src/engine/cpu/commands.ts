@@ -38,6 +38,8 @@ export const KERNELS = {
   routeGradient: 'ppppp ii',
   scaleEntries: 'pi ppp i',
   entryDots: 'pi ppp i',
+  pursue: 'ppppppppp iiii f i',
+  pursuitGradients: 'ppppppppp iiii',
   subtractRow: 'ppp ii',
   scale: 'pi p i f',
   clear: 'p i',

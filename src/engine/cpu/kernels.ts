@@ -12,6 +12,7 @@ import { jumpKernels } from './kernels/jump.ts';
 import { penaltyKernels } from './kernels/penalty.ts';
 import { gateKernels } from './kernels/gate.ts';
 import { routingKernels } from './kernels/routing.ts';
+import { pursuitKernels } from './kernels/pursuit.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { tiersKernels } from './kernels/tiers.ts';
 import { updateKernels } from './kernels/update.ts';
@@ -26,6 +27,7 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
     ...codesKernels(device),
     ...expertsKernels(device),
     ...tiersKernels(device),
+    ...pursuitKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...gatedMagnitudeKernels(device),

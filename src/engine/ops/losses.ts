@@ -3,10 +3,10 @@ import { sizeOf, type Codes, type Tensor } from '../device.ts';
 import type { Scalar, Tape } from '../tape.ts';
 
 /**
- * (1/B) Σ_b ‖a_b − b_b‖²: sum over d, mean over the batch. a, b [B, d]; b is data.
+ * (1/B) Σ_b ‖a_b − b_b‖²: sum over d, mean over the batch. a, b [B, d]; b is data, null = 0.
  * Gradient: ∂a = (2/B)(a − b).
  */
-export function squaredError(tape: Tape, a: Tensor, b: Tensor): Scalar {
+export function squaredError(tape: Tape, a: Tensor, b: Tensor | null): Scalar {
   const { device } = tape;
   const [rows] = a.shape;
   const difference = device.scratch('f32', ...a.shape);

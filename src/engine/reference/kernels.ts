@@ -10,6 +10,7 @@ import { jumpKernels } from './jump.ts';
 import { penaltyKernels } from './penalty.ts';
 import { gateKernels } from './gate.ts';
 import { routingKernels } from './routing.ts';
+import { pursuitKernels } from './pursuit.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
 import type { ReferenceCodes } from './tensors.ts';
@@ -32,6 +33,7 @@ export function referenceKernels(device: Recorder): Kernels {
     ...sparseKernels(device),
     ...expertKernels(device),
     ...tiersKernels(device),
+    ...pursuitKernels(device),
     ...denseKernels(device),
     ...standardizeKernels(device),
     ...gatedMagnitudeKernels(device),
