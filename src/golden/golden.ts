@@ -23,7 +23,6 @@ import { matryoshkaTopKAdapter } from './matryoshka-topk.ts';
 import { Report } from './report.ts';
 import { switchAdapter } from './switch.ts';
 import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
-import { switchAdapter } from './switch.ts';
 import { treeSaeAdapter } from './tree-sae.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
 
@@ -44,7 +43,6 @@ const adapters: readonly Adapter[] = [
   matryoshkaTopKAdapter,
   hsaeForestAdapter,
   compositionalAdapter,
-  switchAdapter,
 ];
 
 const devices: Readonly<Record<string, () => Promise<Device>>> = {
