@@ -14,3 +14,4 @@ export * from './jump';
 export * from './batch-top';
 export * from './gate';
 export * from './family';
+export * from './routing';

@@ -112,6 +112,18 @@ export interface GateKernels {
   keepAtLeast(set: LatentSet, among: LatentSet, counter: Tensor, threshold: number): void;
 }
 
+/** Routing each row to one expert (Switch). */
+export interface RoutingKernels {
+  /** p_r = softmax(logits_r) [rows, n]; codes: one entry per row, the largest (ties: lowest) with value 1; chosen_r = its p. */
+  route(out: { p: Tensor; codes: Codes; chosen: Tensor }, logits: Tensor): void;
+  /** dLogits_rj = p_rj (∂p_rj − Σ_i p_ri ∂p_ri), ∂p_rj = dEvery_j + (j is the entry of row r ? dChosen_r : 0); dChosen null = 0. */
+  routeGradient(dLogits: Tensor, p: Tensor, codes: Codes, dChosen: Tensor | null, dEvery: Tensor): void;
+  /** out_e (+)= factor_r · values_e for the entries e of row r. */
+  scaleEntries(out: Tensor, accumulate: boolean, codes: Codes, values: Tensor, factor: Tensor): void;
+  /** out_r (+)= Σ_e a_e b_e over the entries of row r. */
+  entryDots(out: Tensor, accumulate: boolean, codes: Codes, a: Tensor, b: Tensor): void;
+}
+
 /** Codes with matrices, and the bookkeeping of latents. */
 export interface CodesKernels {
   /** out_r = base + Σ_t values_t · W[row of t] over the entries in `range`; base is one row [d], a matrix [rows, d] or null. Values 0 cost nothing. */
@@ -496,6 +508,7 @@ export interface Kernels
     EncodingKernels,
     BatchTopKernels,
     GateKernels,
+    RoutingKernels,
     JumpKernels,
     GatedMagnitudeKernels,
     CodesKernels,

@@ -21,6 +21,7 @@ import { jumpreluAdapters } from './jumprelu.ts';
 import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
 import { matryoshkaTopKAdapter } from './matryoshka-topk.ts';
 import { Report } from './report.ts';
+import { switchAdapter } from './switch.ts';
 import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
 import { treeSaeAdapter } from './tree-sae.ts';
 import { runVectors, vectorFiles } from './vectors.ts';
@@ -38,6 +39,7 @@ const adapters: readonly Adapter[] = [
   matryoshkaAdapter,
   dynamicSparsityAdapter,
   treeSaeAdapter,
+  switchAdapter,
   matryoshkaTopKAdapter,
   hsaeForestAdapter,
   compositionalAdapter,

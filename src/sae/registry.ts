@@ -14,6 +14,7 @@ import { matryoshkaTopK } from './matryoshka-topk.ts';
 import { matchingPursuit } from './matching-pursuit.ts';
 import { reluL1 } from './relu-l1.ts';
 import { reluL1April } from './relu-l1-april.ts';
+import { switchSae } from './switch.ts';
 import { topk } from './topk.ts';
 import { treeSae } from './tree-sae.ts';
 
@@ -28,6 +29,7 @@ const known: Architecture[] = [
   gated,
   matryoshka,
   matryoshkaTopK,
+  switchSae,
   matchingPursuit,
   hSae,
   hsaeForest,

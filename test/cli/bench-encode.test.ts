@@ -49,7 +49,7 @@ describe('bench encode', () => {
     );
     expect(code, err).toBe(0);
     expect(result.parse(JSON.parse(out)).rows[0]).toMatchObject({ depth: 2, width: 48, k: [8, 8] });
-    expect(await run('bench', 'encode', ...shape, '--arch', 'h-sae')).toMatchObject({
+    expect(await run('bench', 'encode', ...shape, '--k', '8', '--arch', 'h-sae')).toMatchObject({
       code: 2,
       err: expect.stringContaining('h-sae has two levels, not 4'),
     });

@@ -42,6 +42,27 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.encodeTopAmong(lab.codes, lab.x, lab.W, null, FLOOR, K, some);
     return [some.count, ...partsOf(lab.codes)];
   },
+  route: (kernels, lab) => {
+    const routes = routesOf(kernels, lab);
+    return [routes.p, routes.chosen, ...partsOf(routes.codes)];
+  },
+  routeGradient: (kernels, lab) => {
+    const { p, codes } = routesOf(kernels, lab);
+    const out = lab.out(ROWS, D);
+    kernels.routeGradient(out, p, codes, lab.perRow, lab.row);
+    return [out];
+  },
+  scaleEntries: (kernels, lab) => {
+    const codes = lab.encoded();
+    const out = lab.dots(codes);
+    kernels.scaleEntries(out, true, codes, codes.value, lab.perRow);
+    return [out];
+  },
+  entryDots: (kernels, lab) => {
+    const [out, codes] = [lab.out(ROWS), lab.encoded()];
+    kernels.entryDots(out, false, codes, codes.value, lab.dots(codes));
+    return [out];
+  },
   decode: (kernels, lab) => {
     const [out, codes] = [lab.out(ROWS, D), lab.encoded()];
     kernels.decode(out, codes, codes.value, lab.W, lab.row);
@@ -454,6 +475,14 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     return [dW];
   },
 };
+
+/** The inputs as scores of D experts. */
+function routesOf(kernels: Kernels, lab: Lab): { p: Tensor; codes: Codes; chosen: Tensor } {
+  const codes = lab.bench.device.scratchCodes(ROWS, D, 1);
+  const routes = { p: lab.out(ROWS, D), codes, chosen: lab.out(ROWS) };
+  kernels.route(routes, lab.x);
+  return routes;
+}
 
 const partsOf = (codes: Codes): Tensor[] => [codes.rowPtr, codes.index, codes.value];
 

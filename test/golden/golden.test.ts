@@ -25,7 +25,7 @@ describe.each(['cpu', 'reference'])('golden numbers on %s', (device) => {
     const { code, out, errors } = await run('--device', device, FIXTURES);
     expect(errors).toBe('');
     expect(failures(out)).toEqual([]);
-    expect(out.at(-1)).toMatch(/^\d{3} passed, 0 failed$/);
+    expect(out.at(-1)).toMatch(/^\d{3,} passed, 0 failed$/);
     expect(code).toBe(0);
   });
 });

@@ -51,6 +51,14 @@ const tiny: Readonly<Record<string, Tiny>> = {
     },
     explosive: { lr: 1000 },
   },
+  matryoshka: {
+    config: { width: 12, k: 2, prefixes: 'random', randomPrefixes: 3, thresholdFrom: 5, deadAfter: 100 },
+    explosive: { lr: 7000 },
+    shared: 'dictionary',
+  },
+  'matryoshka-topk': { config: { width: 12, k: 2, lr: 0.01, deadAfter: 100 }, explosive: { lr: 1000 } },
+  switch: { config: { width: 12, experts: 3, k: 2, lr: 0.01 }, explosive: { lr: 1000 } },
+  compositional: { config: { width: 18, k: 3, lr: 0.01, curriculum: false }, explosive: { lr: 1000 } },
   'h-sae': { config: { width: 12, k: 2, atoms: 3, subspace: 2 }, explosive: { lr: 500 } },
 };
 

@@ -12,6 +12,7 @@ import { jumpKernels } from './kernels/jump.ts';
 import { penaltyKernels } from './kernels/penalty.ts';
 import { gateKernels } from './kernels/gate.ts';
 import { layerNormKernels } from './kernels/layer-norm.ts';
+import { routingKernels } from './kernels/routing.ts';
 import { pursuitKernels } from './kernels/pursuit.ts';
 import { standardizeKernels } from './kernels/standardize.ts';
 import { tiersKernels } from './kernels/tiers.ts';
@@ -23,6 +24,7 @@ export function cpuKernels(device: CpuDevice): CpuKernels {
   return {
     ...encodingKernels(device),
     ...gateKernels(device),
+    ...routingKernels(device),
     ...codesKernels(device),
     ...expertsKernels(device),
     ...tiersKernels(device),

@@ -10,6 +10,7 @@ import { jumpKernels } from './jump.ts';
 import { penaltyKernels } from './penalty.ts';
 import { gateKernels } from './gate.ts';
 import { layerNormKernels } from './layer-norm.ts';
+import { routingKernels } from './routing.ts';
 import { pursuitKernels } from './pursuit.ts';
 import { sparseKernels } from './sparse.ts';
 import { standardizeKernels } from './standardize.ts';
@@ -29,6 +30,7 @@ export function referenceKernels(device: Recorder): Kernels {
   return {
     ...encodingKernels(device),
     ...gateKernels(device),
+    ...routingKernels(device),
     ...sparseKernels(device),
     ...expertKernels(device),
     ...tiersKernels(device),

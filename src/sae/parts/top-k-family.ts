@@ -18,7 +18,14 @@ import { DeadLatents, type Counting } from './dead-latents.ts';
 import { geometricMedian } from './geometric-median.ts';
 import { unitRows } from './initial.ts';
 import { annealedK, annealingKeys, type AnnealingConfig } from './k-annealing.ts';
-import { encodeAbove, thresholdKeys, trackedThreshold, UNSET, type ThresholdConfig } from './threshold.ts';
+import {
+  encodeAbove,
+  thresholdKeys,
+  thresholdSchedule,
+  trackedThreshold,
+  UNSET,
+  type ThresholdConfig,
+} from './threshold.ts';
 
 export const topKFamilyKeys = {
   width: z.number().int().positive().default(16384).describe('number of latents F'),
@@ -176,7 +183,12 @@ export abstract class TopKFamily<Config extends TopKFamilyConfig> implements Tra
   }
 
   afterStep(step: number, { smallest, oldest, dead = 0 }: Record<string, number>): void {
-    const threshold = trackedThreshold(this.config, this.hostState.threshold, smallest, step);
+    const threshold = trackedThreshold(
+      thresholdSchedule(this.config, this.context.steps),
+      this.hostState.threshold,
+      smallest,
+      step,
+    );
     this.hostState = { threshold, oldest, dead };
   }
 
