@@ -22,6 +22,7 @@
  * reconstruction of the deepest level alone, `level-ℓ` that of level ℓ.
  */
 import { z } from 'zod';
+import { InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
 import type { Codes, Tensor } from '../engine/device.ts';
 import type { FamilyLinks, LatentRange } from '../engine/kernels.ts';
@@ -303,8 +304,18 @@ export class HsaeForest implements TrainableSae {
     return found;
   }
 
+  /** @throws InputError for links that are not between neighbouring levels */
   restore(state: Readonly<Record<string, Float32Array | Uint32Array>>): void {
-    this.#forest = this.#link(Int32Array.from(state.parents, (parent) => (parent === NO_PARENT ? -1 : parent)));
+    const parents = Array.from(state.parents, (parent) => (parent === NO_PARENT ? -1 : parent));
+    for (const [l, { from, to }] of this.#levels.entries()) {
+      const above = this.#levels[l - 1] ?? { from: 0, to: 0 };
+      for (let i = from; i < to; i++) {
+        const parent = parents[i];
+        if (parent === -1 || (above.from <= parent && parent < above.to)) continue;
+        throw new InputError(`parents: latent ${i} of level ${l + 1} names ${parent}, which is not on the level above`);
+      }
+    }
+    this.#forest = this.#link(Int32Array.from(parents));
   }
 
   encode(tape: Tape, x: Tensor): Codes {
