@@ -35,7 +35,7 @@ import { maskLatents } from '../engine/ops/mask-latents.ts';
 import type { UpdatePlan } from '../engine/optim.ts';
 import { warmTenthCosine } from '../engine/schedules.ts';
 import type { Scalar, Tape } from '../engine/tape.ts';
-import { assignParents, NO_PARENT, type Nearest } from '../forest/assignment.ts';
+import { assignParents, NO_PARENT, UNASSIGNED, type Nearest } from '../forest/assignment.ts';
 import { Forest } from '../forest/forest.ts';
 import {
   defineArchitecture,
@@ -70,7 +70,7 @@ const schema = z.strictObject({
     .describe('active latents per token: of each level, or one number for all'),
   rho: z.number().min(0).default(0.01).describe('ρ, weight of the parent–child loss'),
   perturbation: z.number().min(0).max(1).default(0.05).describe('r, share of the latents that their children replace'),
-  unassigned: z.number().min(0).max(1).default(0.2).describe('share of each level that stays without a parent'),
+  unassigned: z.number().min(0).max(1).default(UNASSIGNED).describe('share of each level that stays without a parent'),
   joint: z
     .boolean()
     .default(true)

@@ -78,7 +78,9 @@ export function checkTrainedWith(
 ): void {
   const trained = { architecture: cfg.architecture, ...cfg.config, batch: cfg.batch, steps: cfg.steps, seed: cfg.seed };
   const now = { architecture: architecture.name, ...sae, batch: common.batch, steps, seed: common.seed };
-  const differences = keyDifferences(trained, now);
+  // Keys that a later version added are not in the checkpoint.
+  const known = Object.fromEntries(Object.entries(now).filter(([key]) => Object.hasOwn(trained, key)));
+  const differences = keyDifferences(trained, known);
   if (differences.length === 0) return;
   throw new ConfigError(`the checkpoint was trained with another configuration: ${differences.join('; ')}`, {
     where,
