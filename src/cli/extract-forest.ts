@@ -21,9 +21,9 @@ import {
 import { openHarvestedModel } from '../evals/harvested-model.ts';
 import { topTokens } from '../evals/top-tokens.ts';
 import { METHODS, type Method } from '../forest/extract.ts';
+import { UNASSIGNED } from '../forest/assignment.ts';
 import { drawForest } from '../forest/draw.ts';
 import { Forest } from '../forest/forest.ts';
-import { UNASSIGNED } from '../forest/nearest.ts';
 import { openRun, RUN_FILES, type OpenRun } from '../training/runs.ts';
 import { openSource } from '../training/sources.ts';
 import type { ExtractOptions } from './extract.ts';

@@ -3,14 +3,14 @@ import { InputError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { Device } from '../engine/device.ts';
+import { assignParents } from '../forest/assignment.ts';
 import { extractForest, extractParents, type ExtractionOptions, type Method } from '../forest/extract.ts';
 import type { Firings } from '../forest/firings.ts';
 import { Forest } from '../forest/forest.ts';
-import { leaveUnassigned } from '../forest/nearest.ts';
 import { writeSafetensors } from '../formats/safetensors-writer.ts';
 import type { OpenRun } from '../training/runs.ts';
-import { directionsOf, nearestParents } from './nearest-parents.ts';
-import { dictionaryOf, sampleFirings } from './sample-firings.ts';
+import { nearestRows } from '../sae/parts/nearest-rows.ts';
+import { dictionaryOf, encoderOf, sampleFirings } from './sample-firings.ts';
 
 /** Assignments to the latents of another SAE by direction alone. */
 export const NEAREST_METHODS = ['encoder-cosine', 'decoder-cosine'] as const;
@@ -103,7 +103,10 @@ async function decoders(
   return { d: run.sae.d, children, parents: parents ? await dictionaryOf(device, parents) : children };
 }
 
-/** @param unassigned share of the latents that stay without a parent */
+/**
+ * HSAE's baseline of independent SAEs that are linked after training (methods 2.3, 2.5).
+ * @param unassigned share of the latents that stay without a parent
+ */
 export async function extractByDirection(
   device: Device,
   run: OpenRun,
@@ -111,15 +114,12 @@ export async function extractByDirection(
   method: NearestMethod,
   unassigned: number,
 ): Promise<ExtractedParents> {
-  const which = method === 'encoder-cosine' ? 'encoder' : 'decoder';
-  const nearest = await nearestParents(
-    device,
-    await directionsOf(device, run, which),
-    await directionsOf(device, parents, which),
-    run.sae.d,
-  );
-  const parent = leaveUnassigned(nearest, unassigned);
-  const score = Float64Array.from(parent, (p, c) => (p === -1 ? NaN : nearest.cosine[c]));
+  const directionsOf = method === 'encoder-cosine' ? encoderOf : dictionaryOf;
+  const [rows, candidates] = [await directionsOf(device, run), await directionsOf(device, parents)];
+  device.beginStep();
+  const nearest = await nearestRows(device, rows, candidates, run.sae.d);
+  const parent = assignParents(nearest, unassigned);
+  const score = Float64Array.from(parent, (p, c) => (p === -1 ? NaN : nearest.similarity[c]));
   return { parent, score, how: { method, unassigned }, sample: undefined };
 }
 

@@ -1,7 +1,8 @@
-/** What one or two SAEs make of the same held-out activations. */
+/** What one or two SAEs make of the same held-out activations, and the rows of their latents. */
 import { normalize } from '../activations/normalization.ts';
 import type { ActivationSource } from '../activations/source.ts';
-import type { Device } from '../engine/device.ts';
+import { InputError } from '../core/errors.ts';
+import type { Device, Tensor } from '../engine/device.ts';
 import { Firings } from '../forest/firings.ts';
 import { Reconstructor } from '../sae/reconstructor.ts';
 import type { OpenRun } from '../training/runs.ts';
@@ -49,4 +50,20 @@ export async function dictionaryOf(device: Device, { sae }: OpenRun): Promise<Fl
   const rows = await reconstructor.readDictionary();
   reconstructor.release();
   return rows;
+}
+
+/**
+ * Encoder rows `[F, d]` of all latents.
+ * @throws InputError where an architecture has no encoder row for every latent
+ */
+export async function encoderOf(device: Device, { sae, folder }: OpenRun): Promise<Float32Array> {
+  const { parameters, width, d, architecture } = sae;
+  const encoder = parameters.find(({ name }) => name === 'W_enc')?.tensor;
+  if (encoder?.shape.join() !== `${width},${d}`) {
+    throw new InputError(`${architecture} has no encoder row W_enc for every latent`, {
+      where: folder,
+      hint: '--method decoder-cosine',
+    });
+  }
+  return device.read(encoder as Tensor & { dtype: 'f32' });
 }

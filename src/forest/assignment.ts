@@ -7,6 +7,9 @@ import { quantileOfSorted } from '../core/statistics.ts';
 /** What is no parent, as stored on a device. */
 export const NO_PARENT = 2 ** 32 - 1;
 
+/** Share of a level that stays without a parent, as published. */
+export const UNASSIGNED = 0.2;
+
 /** For each latent of a level the most similar one of the level above (lowest index on ties), and how similar it is. */
 export interface Nearest {
   index: ArrayLike<number>;

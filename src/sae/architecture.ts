@@ -98,7 +98,10 @@ export interface TrainableSae extends Sae {
   afterStep(step: number, observed: Record<string, number>): void;
   /** Occasional work after a step that was taken: resampling, reassignment. Draws from a stream of (seed, step) only. */
   maintain?(work: Maintenance): Promise<void>;
-  /** Rebuilds what the host mirrors of `state` after a checkpoint was loaded. */
+  /**
+   * Rebuilds what the host mirrors of `state` after a checkpoint was loaded.
+   * @throws InputError where a number that kernels take for an index is none: files may be damaged
+   */
   restore?(state: Readonly<Record<string, Float32Array | Uint32Array>>): void;
   /** In words, what the architecture's mathematics makes of a loss that is not finite or explodes; undefined = nothing special. */
   explainDivergence?(losses: Readonly<Record<string, number>>): string | undefined;

@@ -22,6 +22,7 @@
  * reconstruction of the deepest level alone, `level-ℓ` that of level ℓ.
  */
 import { z } from 'zod';
+import { InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
 import type { Codes, Tensor } from '../engine/device.ts';
 import type { FamilyLinks, LatentRange } from '../engine/kernels.ts';
@@ -34,7 +35,7 @@ import { maskLatents } from '../engine/ops/mask-latents.ts';
 import type { UpdatePlan } from '../engine/optim.ts';
 import { warmTenthCosine } from '../engine/schedules.ts';
 import type { Scalar, Tape } from '../engine/tape.ts';
-import { assignParents, NO_PARENT, type Nearest } from '../forest/assignment.ts';
+import { assignParents, NO_PARENT, UNASSIGNED, type Nearest } from '../forest/assignment.ts';
 import { Forest } from '../forest/forest.ts';
 import {
   defineArchitecture,
@@ -69,7 +70,7 @@ const schema = z.strictObject({
     .describe('active latents per token: of each level, or one number for all'),
   rho: z.number().min(0).default(0.01).describe('ρ, weight of the parent–child loss'),
   perturbation: z.number().min(0).max(1).default(0.05).describe('r, share of the latents that their children replace'),
-  unassigned: z.number().min(0).max(1).default(0.2).describe('share of each level that stays without a parent'),
+  unassigned: z.number().min(0).max(1).default(UNASSIGNED).describe('share of each level that stays without a parent'),
   joint: z
     .boolean()
     .default(true)
@@ -303,8 +304,18 @@ export class HsaeForest implements TrainableSae {
     return found;
   }
 
+  /** @throws InputError for links that are not between neighbouring levels */
   restore(state: Readonly<Record<string, Float32Array | Uint32Array>>): void {
-    this.#forest = this.#link(Int32Array.from(state.parents, (parent) => (parent === NO_PARENT ? -1 : parent)));
+    const parents = Array.from(state.parents, (parent) => (parent === NO_PARENT ? -1 : parent));
+    for (const [l, { from, to }] of this.#levels.entries()) {
+      const above = this.#levels[l - 1] ?? { from: 0, to: 0 };
+      for (let i = from; i < to; i++) {
+        const parent = parents[i];
+        if (parent === -1 || (above.from <= parent && parent < above.to)) continue;
+        throw new InputError(`parents: latent ${i} of level ${l + 1} names ${parent}, which is not on the level above`);
+      }
+    }
+    this.#forest = this.#link(Int32Array.from(parents));
   }
 
   encode(tape: Tape, x: Tensor): Codes {

@@ -218,6 +218,7 @@ class TreeSae implements TrainableSae {
     return { steps_since_fired: this.#dead.counter, parent: this.#parents, ...Object.fromEntries(capacities) };
   }
 
+  /** @throws ForestError for links that do not lead to earlier layers */
   restore(state: Readonly<Record<string, Float32Array | Uint32Array>>): void {
     this.#hostParents = Int32Array.from(state.parent);
     this.#hostCapacities.forEach((capacity, i) => capacity.set(state[`capacity_${i + 1}`]));
@@ -348,11 +349,13 @@ class TreeSae implements TrainableSae {
   /** Brings the parents to the device. */
   #connect(): Forest {
     const parents = this.#hostParents;
-    this.#context.device.write(this.#parents, Uint32Array.from(parents));
-    this.#layers.connect(parents);
     const level = new Int32Array(this.width);
     for (const [l, { from, to }] of this.#layers.ranges.entries()) level.fill(l, from, to);
-    return new Forest(parents, level);
+    // First of all: kernels take links for indices, and a forest of these levels has none that lead out of the layers before.
+    const forest = new Forest(parents, level);
+    this.#context.device.write(this.#parents, Uint32Array.from(parents));
+    this.#layers.connect(parents);
+    return forest;
   }
 }
 

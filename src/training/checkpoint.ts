@@ -26,7 +26,7 @@ import { sizeOf, type Device, type Tensor } from '../engine/device.ts';
 import type { Optimizer } from '../engine/optim.ts';
 import { SafetensorsFile } from '../formats/safetensors.ts';
 import { writeSafetensors, type TensorData } from '../formats/safetensors-writer.ts';
-import type { TrainableSae } from '../sae/architecture.ts';
+import type { HostState, TrainableSae } from '../sae/architecture.ts';
 
 export const CFG_VERSION = 1;
 
@@ -61,6 +61,8 @@ export type CheckpointState = z.output<typeof stateSchema>;
 
 const LATEST = 'latest';
 const FOLDER = 'checkpoints';
+
+const DAMAGED = 'the checkpoint is damaged or was edited: restore it, or point `latest` to an older one';
 
 const UNFINISHED = /^\.\d+\.tmp$/;
 const FINISHED = /^\d{7,}$/;
@@ -169,13 +171,33 @@ export function readState(checkpoint: string): CheckpointState {
   return parseInput(stateSchema, readJsonFile(path, 'training state'), path, 'resume needs a complete checkpoint');
 }
 
-/** Loads the parameters and the host state. */
+/**
+ * Loads the parameters and the state: all that encoding needs.
+ * @throws InputError for what no training writes: other shapes, numbers that are not finite, links that are no forest of the model
+ */
 export function loadWeights(checkpoint: string, device: Device, sae: TrainableSae): void {
   const weights = Object.fromEntries(sae.parameters.map((parameter) => [parameter.name, parameter.tensor]));
   loadTensors(join(checkpoint, 'sae_weights.safetensors'), device, weights);
-  const state = loadTensors(join(checkpoint, 'trainer.safetensors'), device, sae.state);
-  sae.hostState = readState(checkpoint).hostState;
-  sae.restore?.(state);
+  const path = join(checkpoint, 'trainer.safetensors');
+  const state = loadTensors(path, device, sae.state);
+  sae.hostState = hostStateFor(sae, checkpoint);
+  try {
+    sae.restore?.(state);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(error.message, { where: path, hint: DAMAGED, cause: error });
+  }
+}
+
+/** The numbers that a model of this kind keeps, no others: a missing one would become a NaN in the loss. */
+function hostStateFor(sae: TrainableSae, checkpoint: string): HostState {
+  const { hostState } = readState(checkpoint);
+  const [found, wanted] = [hostState, sae.hostState].map((numbers) => Object.keys(numbers).toSorted().join(', '));
+  if (found === wanted) return hostState;
+  throw new InputError(`hostState has ${found || 'nothing'}, expected ${wanted || 'nothing'}`, {
+    where: join(checkpoint, 'state.json'),
+    hint: DAMAGED,
+  });
 }
 
 /** Loads what only training needs. */
@@ -220,8 +242,11 @@ function loadTensors(
           { where: path },
         );
       }
-      loaded[name] = tensor.dtype === 'u32' ? file.readUint32(name) : file.readFloat32(name);
-      device.write(tensor, loaded[name]);
+      const values = tensor.dtype === 'u32' ? file.readUint32(name) : file.readFloat32(name);
+      if (tensor.dtype !== 'u32' && !values.every(Number.isFinite))
+        throw new InputError(`tensor ${name} holds numbers that are not finite`, { where: path, hint: DAMAGED });
+      loaded[name] = values;
+      device.write(tensor, values);
     }
     return loaded;
   } finally {

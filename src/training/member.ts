@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { FolderLock } from '../core/lock.ts';
 import { removeTemporaries, writeFileAtomic } from '../core/files.ts';
-import { ConfigError, InputError } from '../core/errors.ts';
+import { InputError } from '../core/errors.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { Device } from '../engine/device.ts';
 import { Optimizer } from '../engine/optim.ts';
@@ -19,7 +19,7 @@ import {
   type Cfg,
 } from './checkpoint.ts';
 import { stepsOf, type RunConfig } from './config.ts';
-import { keyDifferences, MetricsLog, RUN_FILES, writeConfig, type RunState } from './runs.ts';
+import { checkTrainedWith, MetricsLog, RUN_FILES, writeConfig, type RunState } from './runs.ts';
 
 export interface RunFacts {
   version: string;
@@ -95,14 +95,7 @@ export class Member {
         hint: `resume with the same data: ${this.config.common.acts} as it was, or start a new run`,
       });
     }
-    const { architecture, config, batch, steps, seed } = readCfg(checkpoint);
-    const differences = keyDifferences({ architecture, ...config, batch, steps, seed }, this.#decisive);
-    if (differences.length > 0) {
-      throw new ConfigError(`the checkpoint was trained with another configuration: ${differences.join('; ')}`, {
-        where: join(this.folder, RUN_FILES.config),
-        hint: 'restore this file as training wrote it, or start a new run in another folder',
-      });
-    }
+    checkTrainedWith(this.config, this.steps, readCfg(checkpoint), join(this.folder, RUN_FILES.config));
     loadWeights(checkpoint, device, this.sae);
     loadOptimizer(checkpoint, device, this.optimizer);
     this.step = state.step;
@@ -115,12 +108,6 @@ export class Member {
     writeConfig(this.folder, this.config);
     this.#log = new MetricsLog(this.folder, this.step);
     this.setState('running');
-  }
-
-  /** What the checkpoint repeats of the configuration. */
-  get #decisive(): Record<string, unknown> {
-    const { architecture, common, sae } = this.config;
-    return { architecture: architecture.name, ...sae, batch: common.batch, steps: this.steps, seed: common.seed };
   }
 
   log(record: Record<string, unknown>): void {

@@ -13,8 +13,8 @@ import type { Normalization } from '../activations/normalization.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { Device } from '../engine/device.ts';
 import type { TrainableSae } from '../sae/architecture.ts';
-import { latestCheckpoint, loadWeights, readCfg, readState } from './checkpoint.ts';
-import { flattenConfig, resolveConfig, type RunConfig } from './config.ts';
+import { latestCheckpoint, loadWeights, readCfg, readState, type Cfg } from './checkpoint.ts';
+import { flattenConfig, resolveConfig, stepsOf, type RunConfig } from './config.ts';
 import { openSource } from './sources.ts';
 
 export const RUN_FILES = {
@@ -64,6 +64,28 @@ export function keyDifferences(was: Record<string, unknown>, now: Record<string,
   return keys
     .filter((key) => JSON.stringify(was[key]) !== JSON.stringify(now[key]))
     .map((key) => `${key}: was ${JSON.stringify(was[key])}, now ${JSON.stringify(now[key])}`);
+}
+
+/**
+ * @param steps of the whole training
+ * @throws ConfigError where a checkpoint was trained with another configuration: its numbers would mean something else
+ */
+export function checkTrainedWith(
+  { architecture, common, sae }: RunConfig,
+  steps: number,
+  cfg: Cfg,
+  where: string,
+): void {
+  const trained = { architecture: cfg.architecture, ...cfg.config, batch: cfg.batch, steps: cfg.steps, seed: cfg.seed };
+  const now = { architecture: architecture.name, ...sae, batch: common.batch, steps, seed: common.seed };
+  // Keys that a later version added are not in the checkpoint.
+  const known = Object.fromEntries(Object.entries(now).filter(([key]) => Object.hasOwn(trained, key)));
+  const differences = keyDifferences(trained, known);
+  if (differences.length === 0) return;
+  throw new ConfigError(`the checkpoint was trained with another configuration: ${differences.join('; ')}`, {
+    where,
+    hint: 'restore this file as training wrote it, or start a new run in another folder',
+  });
 }
 
 /** Entries of a folder that would be in the way of a new run. */
@@ -138,7 +160,7 @@ export interface OpenRun {
 
 /**
  * Loads the SAE of a run's latest checkpoint onto a device.
- * @throws InputError if the folder is no run or holds no checkpoint
+ * @throws InputError if the folder is no run, or holds no checkpoint or a damaged one; ConfigError if its config.yaml was edited
  */
 export function openRun(folder: string, device: Device): OpenRun {
   if (!isRun(folder)) {
@@ -154,7 +176,9 @@ export function openRun(folder: string, device: Device): OpenRun {
       where: folder,
       hint: 'saeforest train --resume --out with this folder',
     });
-  const { d, batch, steps, seed, normalization } = readCfg(checkpoint);
+  const cfg = readCfg(checkpoint);
+  const { d, batch, steps, seed, normalization } = cfg;
+  checkTrainedWith(config, stepsOf(config.common), cfg, join(folder, RUN_FILES.config));
   const sae = config.architecture.build(config.sae, { device, d, seed, batch, steps });
   loadWeights(checkpoint, device, sae);
   const source = (acts = config.common.acts): Promise<ActivationSource> =>

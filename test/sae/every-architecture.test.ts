@@ -127,8 +127,6 @@ describe.each(tested)('%s', (_, architecture) => {
     expect([await parametersOf(device, sae), await stateOf(device, sae), { ...sae.hostState }]).toEqual(before);
     if (shared !== 'codes') return;
     const { codes } = await passOf(device, sae, put(device, x, ROWS, D), STEPS);
-    const latents = (rows: Entry[][]): number[][] => rows.map((entries) => entries.map(({ latent }) => latent));
-    const values = (rows: Entry[][]): number[] => rows.flatMap((entries) => entries.map(({ value }) => value));
     expect(latents(codes.map(fired))).toEqual(latents(together));
     expect(difference(values(codes.map(fired)), values(together))).toBeLessThan(1e-5);
   });
@@ -201,6 +199,8 @@ async function encode(device: Device, sae: TrainableSae, x: Float32Array): Promi
   return (await rowsOf(device, sae.encode(new Tape(device), rows))).map(fired);
 }
 
+const latents = (rows: Entry[][]): number[][] => rows.map((entries) => entries.map(({ latent }) => latent));
+const values = (rows: Entry[][]): number[] => rows.flatMap((entries) => entries.map(({ value }) => value));
 const fired = (entries: readonly Entry[]): Entry[] => entries.filter(({ value }) => value !== 0);
 
 async function decoderOf(

@@ -4,13 +4,15 @@ import { nearestRows } from '../../../src/sae/parts/nearest-rows.ts';
 import { onDevices } from '../bench.ts';
 
 onDevices((device) => {
-  it('finds the largest cosine, also where all are negative, whatever the lengths', async () => {
+  it('finds the largest cosine, the lowest of equal ones, also where all are negative, whatever the lengths', async () => {
     const [n, m, d] = [300, 7, 5];
     const random = new Random(1);
     const [rows, candidates] = [n, m].map((count) => Float32Array.from({ length: count * d }, () => random.normal()));
     // A row against which everything points.
     rows.set([-1, -1, -1, -1, -1], 0);
     candidates.forEach((value, i) => (candidates[i] = Math.abs(value)));
+    candidates.copyWithin(6 * d, 2 * d, 3 * d);
+    for (let k = 0; k < d; k++) candidates[4 * d + k] *= 30;
     device().beginStep();
     const { index, similarity } = await nearestRows(device(), rows, candidates, d);
     for (let r = 0; r < n; r++) {
@@ -23,5 +25,7 @@ onDevices((device) => {
       expect(cosines[index[r]]).toBeCloseTo(Math.max(...cosines), 5);
     }
     expect(similarity[0]).toBeLessThan(0);
+    expect(index).toContain(2);
+    expect(index).not.toContain(6);
   });
 });
