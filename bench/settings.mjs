@@ -13,7 +13,8 @@ export const settings = {
   'matryoshka-topk': { keys: { lr: 1e-3 }, at: BY_K },
   'tree-sae': { keys: { lr: 1e-3 }, at: BY_K },
   compositional: { keys: { lr: 1e-3 }, at: BY_K },
-  switch: { keys: { lr: 1e-3, experts: 4 }, at: BY_K },
+  // Eight experts share the latents evenly.
+  switch: { sized: (width, k) => ({ width: 8 * Math.ceil(width / 8), k }), keys: { lr: 1e-3 }, at: BY_K },
   'matching-pursuit': { keys: { lr: 1e-3 }, at: BY_K },
   // Where a penalty decides, L0 depends on the data: these weights are for inputs with E‖x‖ = √d.
   'relu-l1': { keys: { lr: 1e-3 }, at: { 16: { l1: 4.5 }, 32: { l1: 2.2 }, 64: { l1: 1.1 } } },
