@@ -55,6 +55,8 @@ export class Optimizer {
   taken = 0;
   readonly #device: Device;
   readonly #moments: Moments[];
+  /** Parameters as they were before `begin` changed them, in this step's scratch. */
+  readonly #before = new Map<Tensor, Tensor>();
 
   constructor(device: Device, parameters: readonly Parameter[], plan: UpdatePlan) {
     this.#device = device;
@@ -99,8 +101,22 @@ export class Optimizer {
 
   /** Records what comes before the forward pass. */
   begin(): void {
+    const { kernels } = this.#device;
+    this.#before.clear();
     const { renormalizeFirst: epsilon } = this.plan;
-    if (epsilon !== undefined) this.#run({ kind: 'renormalize', epsilon }, 0, []);
+    if (epsilon === undefined) return;
+    for (const { tensor, unitRows } of this.parameters) {
+      if (!unitRows) continue;
+      const copy = this.#device.scratch('f32', ...tensor.shape);
+      kernels.scale(copy, false, tensor, 1);
+      this.#before.set(tensor, copy);
+      kernels.normalizeRows(tensor, epsilon);
+    }
+  }
+
+  /** Records that what {@link begin} did is undone: the step is not taken. */
+  abandon(): void {
+    for (const [tensor, copy] of this.#before) this.#device.kernels.scale(tensor, false, copy, 1);
   }
 
   /** Records what comes before clipping and the squared norm of each gradient; nothing else has changed yet. */

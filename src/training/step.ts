@@ -64,6 +64,9 @@ export async function trainStep(
       observed,
       clearMoments: optimizer.clearMoments.bind(optimizer),
     });
+  } else {
+    optimizer.abandon();
+    await device.flush();
   }
   return { losses, total, gradientNorm, learningRate: optimizer.plan.learningRate(step), observed, taken, forward };
 }

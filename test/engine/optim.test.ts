@@ -143,11 +143,13 @@ onEveryDevice((bench) => {
     expect(lengths.every((square) => Math.abs(square - 1) < 0.2)).toBe(true);
   });
 
-  it('renormalizeFirst divides rows by their norm before the forward pass', async () => {
+  it('renormalizeFirst divides rows by their norm before the forward pass, until the step is abandoned', async () => {
     const s = setup(bench, plan([{ kind: 'adam' }], { renormalizeFirst: 0 }));
     s.optimizer.begin();
     for (const row of await rowsOf(bench, s.optimizer.parameters[0].tensor))
       expect(oracle.dot(row, row)).toBeCloseTo(1, 5);
+    s.optimizer.abandon();
+    expect(await rowsOf(bench, s.optimizer.parameters[0].tensor)).toEqual(s.values.W);
   });
 
   it('a raw projection takes the row as it is', async () => {

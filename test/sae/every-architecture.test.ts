@@ -151,21 +151,12 @@ describe.each(tested)('%s', (_, architecture) => {
     const device = new ReferenceDevice();
     const sae = make(device);
     await train(device, sae, 1, batch);
-    // What comes before a forward pass is due in any case, and doing it twice changes nothing but roundings.
-    device.beginStep();
-    new Optimizer(device, sae.parameters, sae.update).begin();
-    const parameters = await parametersOf(device, sae);
-    const before = [parameters, await stateOf(device, sae), { ...sae.hostState }];
+    const before = [await parametersOf(device, sae), await stateOf(device, sae), { ...sae.hostState }];
     const broken = batch(1);
     broken[0] = NaN;
     const x = put(device, broken, ROWS, D);
     const { taken } = await trainStep(device, sae, new Optimizer(device, sae.parameters, sae.update), x, 1);
     expect(taken).toBe(false);
-    for (const { name, tensor, unitRows } of sae.parameters) {
-      if (sae.update.renormalizeFirst === undefined || !unitRows) continue;
-      expect(difference(await floats(device, tensor), parameters[name])).toBeLessThan(1e-6);
-      device.write(tensor, parameters[name]);
-    }
     expect([await parametersOf(device, sae), await stateOf(device, sae), { ...sae.hostState }]).toEqual(before);
   });
 });
