@@ -129,7 +129,7 @@ async function measure(folder) {
     if (typeof model === 'string') terminal.note(`without the language model: ${model}`);
     const { metrics } = await suites.core.measure({
       device,
-      sae: run.sae,
+      sae: withFullView(run.sae),
       source,
       normalization: run.normalization,
       model,
@@ -151,6 +151,14 @@ async function measure(folder) {
   } finally {
     await device.close();
   }
+}
+
+/** The model with its view `full` alone: the others cost as much and are not shown. */
+function withFullView(sae) {
+  const { architecture, d, width, outputBias, forest, standardizes } = sae;
+  const views = sae.views.filter(({ name }) => name === 'full');
+  const own = { encode: (tape, x) => sae.encode(tape, x), dictionary: (tape) => sae.dictionary(tape) };
+  return { architecture, d, width, views, outputBias, forest, standardizes, ...own };
 }
 
 async function* heldOutCodes(device, { sae, normalization }, source) {
