@@ -3,13 +3,13 @@ import { InputError } from '../core/errors.ts';
 import { writeFileAtomic } from '../core/files.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { Device } from '../engine/device.ts';
+import { nearestRows } from '../engine/nearest-rows.ts';
 import { assignParents } from '../forest/assignment.ts';
 import { extractForest, extractParents, type ExtractionOptions, type Method } from '../forest/extract.ts';
 import type { Firings } from '../forest/firings.ts';
 import { Forest } from '../forest/forest.ts';
 import { writeSafetensors } from '../formats/safetensors-writer.ts';
 import type { OpenRun } from '../training/runs.ts';
-import { nearestRows } from '../sae/parts/nearest-rows.ts';
 import { dictionaryOf, encoderOf, sampleFirings } from './sample-firings.ts';
 
 /** Assignments to the latents of another SAE by direction alone. */

@@ -87,12 +87,15 @@ export interface TrainableSae extends Sae {
   readonly parameters: readonly Parameter[];
   /** State on the device that is no parameter, f32 or u32: counters of dead latents, links to parents. */
   readonly state: Readonly<Record<string, Tensor>>;
-  /** State on the host; replaced by {@link afterStep}, saved in checkpoints. */
+  /** State on the host; replaced by {@link afterStep} and {@link maintain}, saved in checkpoints. Its keys are those it is built with. */
   hostState: HostState;
   readonly update: UpdatePlan;
   /** Called once before step 0 with the first batch [B, d]. */
   start(batch: Float32Array): void;
-  /** Records the training forward pass of step `step`; the queue is empty before it. */
+  /**
+   * Records the training forward pass of step `step`. The queue is empty before it, so that it may write to the device first; only
+   * in models with `update.renormalizeFirst` that is recorded already.
+   */
   forward(tape: Tape, x: Tensor, step: number): TrainingForward;
   /** Updates the host's state after a step that was taken. */
   afterStep(step: number, observed: Record<string, number>): void;

@@ -39,6 +39,7 @@ import {
 import { DeadLatents } from './parts/dead-latents.ts';
 import { normalizeRows } from '../core/rows.ts';
 import { uniform } from './parts/initial.ts';
+import { moreThanWidth } from './parts/top-k-family.ts';
 
 const schema = z.strictObject({
   width: z.number().int().min(2).default(16384).describe('number of top latents n, each with an expert'),
@@ -248,8 +249,7 @@ export const hSae = defineArchitecture({
   views: ['full', 'top'],
   normalization: 'unit',
   schema,
-  check: ({ k, width }) =>
-    k > width ? `k: ${k} active latents of width ${width}; k can be at most the width` : undefined,
+  check: moreThanWidth,
   cost: ({ width: n, atoms: a, subspace: s, k }, d) => ({
     parameters: 2 * n * (d + s * d + a * s),
     // All top latents, then W_down and the atoms of the k selected experts.

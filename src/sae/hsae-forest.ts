@@ -26,6 +26,7 @@ import { InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
 import type { Codes, Tensor } from '../engine/device.ts';
 import type { FamilyLinks, LatentRange } from '../engine/kernels.ts';
+import { nearestRows } from '../engine/nearest-rows.ts';
 import { decode } from '../engine/ops/decode.ts';
 import { exponential } from '../engine/ops/exponential.ts';
 import { familyLoss } from '../engine/ops/family-loss.ts';
@@ -52,7 +53,6 @@ import { DeadLatents } from './parts/dead-latents.ts';
 import { ghostCodes, ghostLoss } from './parts/ghost-gradients.ts';
 import { unitRows } from './parts/initial.ts';
 import { autotune, followTrajectory } from './parts/l0-controller.ts';
-import { nearestRows } from './parts/nearest-rows.ts';
 import { quantileThreshold } from './parts/quantile-threshold.ts';
 
 const WIDTHS = [2048, 4096, 8192, 16384];
@@ -215,7 +215,7 @@ export class HsaeForest implements TrainableSae {
     this.#context.device.write(this.#log_threshold, logs);
   }
 
-  /** The queue must be empty: what is swapped is written to the device first. */
+  /** What is swapped is written to the device before anything is recorded. */
   forward(tape: Tape, x: Tensor, step: number): TrainingForward {
     const { bandwidth, ghosts } = this.#config;
     const swaps = this.#swaps(tape, step);

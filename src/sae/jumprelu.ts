@@ -38,6 +38,7 @@ import {
 import { flatCost } from './parts/cost.ts';
 import { DeadLatents } from './parts/dead-latents.ts';
 import { unitRows } from './parts/initial.ts';
+import { PROJECT_EPSILON, RENORM_EPSILON } from './parts/top-k-family.ts';
 
 const steps = z.number().int().min(0).nullable().default(null);
 
@@ -170,10 +171,6 @@ function settled(config: Config, total: number): Omit<Config, keyof Convention> 
   const given = Object.entries(config).filter(([, value]) => value !== null);
   return { ...config, ...conventions(config.dialect, total), ...(Object.fromEntries(given) as Partial<Convention>) };
 }
-
-/** epsilon of the decoder constraint in dictionary_learning, as in topk. */
-const PROJECT_EPSILON = 1e-6;
-const RENORM_EPSILON = 2 ** -23;
 
 class JumpReLU implements TrainableSae {
   readonly architecture = 'jumprelu';
@@ -344,6 +341,12 @@ export const jumprelu = defineArchitecture({
   views: ['full'],
   normalization: 'scalar',
   schema,
+  check({ width, targetL0, sparsity, dialect }) {
+    const hasTarget = (sparsity ?? conventions(dialect, 0).sparsity) === 'target';
+    return hasTarget && targetL0 > width
+      ? `targetL0: ${targetL0} active latents of width ${width}; it can be at most the width`
+      : undefined;
+  },
   sized: ({ width, k }) => ({ width, targetL0: k }),
   cost: (config, d) => {
     const flat = flatCost(config.width, config.targetL0, d);

@@ -22,7 +22,6 @@ import { squaredError } from '../engine/ops/losses.ts';
 import { pursuit, type Pursuit } from '../engine/ops/pursuit.ts';
 import { revival } from '../engine/ops/revival.ts';
 import type { UpdatePlan } from '../engine/optim.ts';
-import { defaultWarmup, linearWarmupDecay } from '../engine/schedules.ts';
 import type { Tape } from '../engine/tape.ts';
 import {
   defineArchitecture,
@@ -36,6 +35,7 @@ import {
 import { DeadLatents } from './parts/dead-latents.ts';
 import { geometricMedian } from './parts/geometric-median.ts';
 import { unitRows } from './parts/initial.ts';
+import { decayKey, scaledRate, scaledRateKey, warmupAndDecay, warmupKey } from './parts/rate.ts';
 
 /** The Gram matrix [F, F] takes 256 MiB at this width. */
 const WIDEST = 8192;
@@ -53,20 +53,9 @@ const schema = z.strictObject({
     .min(0)
     .default(0)
     .describe('weight of the revival of silent latents; recommended by the authors: 0.01'),
-  lr: z.number().positive().nullable().default(null).describe('peak learning rate; null = 2e-4 / √(width / 2^14)'),
-  warmupSteps: z
-    .number()
-    .int()
-    .min(0)
-    .nullable()
-    .default(null)
-    .describe('linear warm-up; null = 1000, at most a tenth of the run'),
-  decayFrom: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.8)
-    .describe('share of the run after which the rate falls linearly to 0; 1 = never'),
+  lr: scaledRateKey,
+  warmupSteps: warmupKey,
+  decayFrom: decayKey,
   deadAfter: z
     .number()
     .int()
@@ -94,7 +83,7 @@ class MatchingPursuit implements TrainableSae {
 
   constructor(config: Config, context: BuildContext) {
     const { device, d, seed, steps } = context;
-    const { width, decayFrom } = config;
+    const { width } = config;
     this.#config = config;
     this.#context = context;
     this.d = d;
@@ -108,9 +97,6 @@ class MatchingPursuit implements TrainableSae {
       { name: 'W_dec', tensor: this.#W, unitRows: true },
       { name: 'b_dec', tensor: this.outputBias, unitRows: false },
     ];
-    const peak = config.lr ?? 2e-4 / Math.sqrt(width / 2 ** 14);
-    const decayStart = decayFrom < 1 ? Math.floor(decayFrom * steps) : undefined;
-    const factor = linearWarmupDecay(steps, config.warmupSteps ?? defaultWarmup(steps), decayStart);
     this.update = {
       stages: [
         { kind: 'project', epsilon: 0 },
@@ -121,7 +107,7 @@ class MatchingPursuit implements TrainableSae {
       beta2: 0.999,
       epsilon: 1e-8,
       weightDecay: 0,
-      learningRate: (step) => peak * factor(step),
+      learningRate: warmupAndDecay({ ...config, peak: scaledRate(config.lr, width) }, steps),
     };
   }
 

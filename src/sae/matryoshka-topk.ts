@@ -76,7 +76,7 @@ class MatryoshkaTopK implements TrainableSae {
   readonly standardizes = true;
   readonly parameters;
   readonly update: UpdatePlan;
-  readonly hostState: HostState = {};
+  hostState: HostState = {};
   readonly #config: Config;
   readonly #context: BuildContext;
   readonly #ends: readonly number[];

@@ -20,7 +20,6 @@ import { RELU, type Encoder } from '../engine/ops/encode.ts';
 import { squaredError } from '../engine/ops/losses.ts';
 import { encodeRouted, route, scaleCodes, type Routes } from '../engine/ops/route.ts';
 import type { UpdatePlan } from '../engine/optim.ts';
-import { linearWarmupDecay } from '../engine/schedules.ts';
 import type { Tape } from '../engine/tape.ts';
 import {
   defineArchitecture,
@@ -34,6 +33,8 @@ import {
 import { DeadLatents } from './parts/dead-latents.ts';
 import { geometricMedian } from './parts/geometric-median.ts';
 import { uniform, unitRows } from './parts/initial.ts';
+import { decayKey, scaledRate, scaledRateKey, warmupAndDecay } from './parts/rate.ts';
+import { RENORM_EPSILON } from './parts/top-k-family.ts';
 
 const size = z.number().int().positive();
 
@@ -41,13 +42,8 @@ const schema = z.strictObject({
   width: size.default(16384).describe('number of latents F, of all experts'),
   experts: size.default(8).describe('number of experts N; they share the latents evenly'),
   k: size.default(32).describe('active latents per token'),
-  lr: z.number().positive().nullable().default(null).describe('peak learning rate; null = 2e-4 / √(width / 2^14)'),
-  decayFrom: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.8)
-    .describe('share of the run after which the rate falls linearly to 0; 1 = never'),
+  lr: scaledRateKey,
+  decayFrom: decayKey,
   balanceAlpha: z.number().min(0).default(0.01).describe('α, weight of the load balance; 3 in the authors’ scripts'),
   heaviside: z
     .boolean()
@@ -58,9 +54,6 @@ const schema = z.strictObject({
 });
 
 type Config = z.output<typeof schema>;
-
-/** The machine epsilon of float32, as in the source's renormalisation. */
-const RENORM_EPSILON = 2 ** -23;
 
 type Floats = Tensor & { dtype: 'f32' };
 
@@ -120,8 +113,6 @@ class Switch implements TrainableSae {
       { name: 'b_router', tensor: b_router, unitRows: false },
     ];
     this.#dead = new DeadLatents(counter, config.deadAfter, { above: 0 });
-    const peak = config.lr ?? 2e-4 / Math.sqrt(width / 2 ** 14);
-    const factor = linearWarmupDecay(steps, 0, config.decayFrom < 1 ? Math.floor(config.decayFrom * steps) : undefined);
     this.update = {
       renormalizeFirst: RENORM_EPSILON,
       stages: [{ kind: 'clip', maxNorm: 1, style: 'torch' }, { kind: 'project', epsilon: 'raw' }, { kind: 'adam' }],
@@ -129,7 +120,7 @@ class Switch implements TrainableSae {
       beta2: 0.999,
       epsilon: 1e-8,
       weightDecay: 0,
-      learningRate: (step) => peak * factor(step),
+      learningRate: warmupAndDecay({ ...config, peak: scaledRate(config.lr, width), warmupSteps: 0 }, steps),
     };
   }
 

@@ -54,6 +54,7 @@ import { DeadLatents } from './parts/dead-latents.ts';
 import { geometricMedian } from './parts/geometric-median.ts';
 import { normalizeRows } from '../core/rows.ts';
 import { uniform } from './parts/initial.ts';
+import { prefixViews } from './parts/prefixes.ts';
 import { TreeLayers } from './parts/tree-layers.ts';
 
 /** The published run, in steps of 5 × 1024 tokens. */
@@ -154,10 +155,7 @@ class TreeSae implements TrainableSae {
     this.#layers = new TreeLayers(device, config.layers, config.k);
     const { ranges } = this.#layers;
     const width = (this.width = ranges[ranges.length - 1].to);
-    this.views = [
-      { name: 'full', from: 0, to: width },
-      ...ranges.slice(0, -1).map(({ to }, l) => ({ name: `prefix-${l + 1}`, from: 0, to })),
-    ];
+    this.views = prefixViews(ranges.map(({ to }) => to));
     const W_enc = device.persistent('f32', width, d);
     const W_dec = (this.#W_dec = device.persistent('f32', width, d));
     const b_dec = device.persistent('f32', d);

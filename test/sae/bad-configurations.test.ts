@@ -118,6 +118,7 @@ const TOGETHER: Readonly<Record<string, readonly Row[]>> = {
     [{ width: 4, k: 5 }, 'k: 5 steps over 4 latents; k can be at most the width'],
   ],
   'h-sae': [[{ width: 4, k: 5 }, 'k: 5 active latents of width 4; k can be at most the width']],
+  jumprelu: [[{ width: 4, targetL0: 5 }, 'targetL0: 5 active latents of width 4; it can be at most the width']],
   'hsae-forest': [
     [{ widths: [4, 6, 8], targetL0: [1, 2] }, 'targetL0: 2 numbers for 3 levels of widths; give one per level'],
     [{ widths: [4, 6, 8], targetL0: [5] }, 'targetL0: more active latents than the 4 of level 1'],

@@ -1,6 +1,7 @@
 /** What the L1 trainers of dictionary_learning (Standard, April update, Gated) have in common: keys and schedules. */
 import { z } from 'zod';
 import { defaultWarmup, linearWarmupDecay } from '../../engine/schedules.ts';
+import { decayKey, warmupAndDecay, warmupKey } from './rate.ts';
 
 /** @param lr default learning rate, which differs between the trainers */
 export const l1Keys = (lr: number) => ({
@@ -14,19 +15,8 @@ export const l1Keys = (lr: number) => ({
     .default(null)
     .describe('linear warm-up of λ from 0; null = 2000, at most a fifth of the run'),
   lr: z.number().positive().default(lr).describe('peak learning rate'),
-  warmupSteps: z
-    .number()
-    .int()
-    .min(0)
-    .nullable()
-    .default(null)
-    .describe('linear warm-up of the learning rate; null = 1000, at most a tenth of the run'),
-  decayFrom: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.8)
-    .describe('share of the run after which the rate falls linearly to 0; 1 = never'),
+  warmupSteps: warmupKey,
+  decayFrom: decayKey,
   deadAfter: z
     .number()
     .int()
@@ -48,10 +38,11 @@ export function l1Schedules(
   { l1, l1WarmupSteps, lr, warmupSteps, decayFrom }: ScheduleConfig,
   steps: number,
 ): { learningRate: (step: number) => number; penalty: (step: number) => number } {
-  const decayStart = decayFrom < 1 ? Math.floor(decayFrom * steps) : undefined;
-  const rate = linearWarmupDecay(steps, warmupSteps ?? defaultWarmup(steps), decayStart);
   const ramp = linearWarmupDecay(Infinity, l1WarmupSteps ?? 2 * defaultWarmup(steps), undefined);
-  return { learningRate: (step) => lr * rate(step), penalty: (step) => l1 * ramp(step) };
+  return {
+    learningRate: warmupAndDecay({ peak: lr, warmupSteps, decayFrom }, steps),
+    penalty: (step) => l1 * ramp(step),
+  };
 }
 
 /** dictionary_learning's ConstrainedAdam: removes the gradient along w / ‖w‖, steps, divides by ‖w‖; nothing is clipped. */

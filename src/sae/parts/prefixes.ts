@@ -1,4 +1,4 @@
-/** Nested prefixes of a dictionary (Matryoshka SAEs): prefix i is the latents [0, end_i), the last one is all latents. */
+/** Nested prefixes of a dictionary (Matryoshka SAEs, layers of a Tree SAE): prefix i is the latents [0, end_i), the last one is all latents. */
 import type { Random } from '../../core/random.ts';
 import type { View } from '../architecture.ts';
 

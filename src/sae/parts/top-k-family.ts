@@ -10,13 +10,13 @@ import { z } from 'zod';
 import type { Codes, Tensor } from '../../engine/device.ts';
 import { RELU, type Encoder } from '../../engine/ops/encode.ts';
 import type { UpdatePlan } from '../../engine/optim.ts';
-import { defaultWarmup, linearWarmupDecay } from '../../engine/schedules.ts';
 import type { Scalar, Tape } from '../../engine/tape.ts';
 import type { BuildContext, HostState, LossTerm, TrainableSae, TrainingForward, View } from '../architecture.ts';
 import { auxiliaryLoss, auxKeys, type AuxConfig } from './aux-k.ts';
 import { DeadLatents, type Counting } from './dead-latents.ts';
 import { geometricMedian } from './geometric-median.ts';
 import { unitRows } from './initial.ts';
+import { decayKey, scaledRate, scaledRateKey, warmupAndDecay, warmupKey } from './rate.ts';
 import { annealedK, annealingKeys, type AnnealingConfig } from './k-annealing.ts';
 import {
   encodeAbove,
@@ -30,20 +30,9 @@ import {
 export const topKFamilyKeys = {
   width: z.number().int().positive().default(16384).describe('number of latents F'),
   k: z.number().int().positive().default(32).describe('active latents per token'),
-  lr: z.number().positive().nullable().default(null).describe('peak learning rate; null = 2e-4 / √(width / 2^14)'),
-  warmupSteps: z
-    .number()
-    .int()
-    .min(0)
-    .nullable()
-    .default(null)
-    .describe('linear warm-up; null = 1000, at most a tenth of the run'),
-  decayFrom: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.8)
-    .describe('share of the run after which the rate falls linearly to 0; 1 = never'),
+  lr: scaledRateKey,
+  warmupSteps: warmupKey,
+  decayFrom: decayKey,
   ...auxKeys,
   ...thresholdKeys,
   ...annealingKeys,
@@ -59,8 +48,8 @@ export const moreThanWidth = ({ k, width }: { k: number; width: number }): strin
   k > width ? `k: ${k} active latents of width ${width}; k can be at most the width` : undefined;
 
 /** epsilon of the decoder constraint in the source: projection w / (‖w‖ + 1e-6), renormalisation by the float32 machine epsilon. */
-const PROJECT_EPSILON = 1e-6;
-const RENORM_EPSILON = 2 ** -23;
+export const PROJECT_EPSILON = 1e-6;
+export const RENORM_EPSILON = 2 ** -23;
 
 /** Selection and reconstruction of one batch. */
 export interface Selected {
@@ -121,10 +110,6 @@ export abstract class TopKFamily<Config extends TopKFamilyConfig> implements Tra
       { name: 'b_dec', tensor: b_dec, unitRows: false },
     ];
     this.#dead = new DeadLatents(device.persistent('f32', width), config.deadAfter, firing);
-    const peak = config.lr ?? 2e-4 / Math.sqrt(width / 2 ** 14);
-    const warmup = config.warmupSteps ?? defaultWarmup(steps);
-    const decayStart = config.decayFrom < 1 ? Math.floor(config.decayFrom * steps) : undefined;
-    const factor = linearWarmupDecay(steps, warmup, decayStart);
     this.update = {
       stages: [
         { kind: 'project', epsilon: PROJECT_EPSILON },
@@ -135,7 +120,7 @@ export abstract class TopKFamily<Config extends TopKFamilyConfig> implements Tra
       beta2: 0.999,
       epsilon: 1e-8,
       weightDecay: 0,
-      learningRate: (step) => peak * factor(step),
+      learningRate: warmupAndDecay({ ...config, peak: scaledRate(config.lr, width) }, steps),
     };
   }
 

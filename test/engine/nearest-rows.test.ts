@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { Random } from '../../../src/core/random.ts';
-import { nearestRows } from '../../../src/sae/parts/nearest-rows.ts';
-import { onDevices } from '../bench.ts';
+import { Random } from '../../src/core/random.ts';
+import { nearestRows } from '../../src/engine/nearest-rows.ts';
+import { onDevices } from '../sae/bench.ts';
 
 onDevices((device) => {
   it('finds the largest cosine, the lowest of equal ones, also where all are negative, whatever the lengths', async () => {

@@ -1,7 +1,6 @@
 /** For every row the row of another matrix with the largest cosine, by the device's encoder: the n · m cosines are never kept. */
-import type { Device, Tensor } from '../../engine/device.ts';
-import type { Nearest } from '../../forest/assignment.ts';
-import { normalizeRows } from '../../core/rows.ts';
+import { normalizeRows } from '../core/rows.ts';
+import type { Device, Tensor } from './device.ts';
 
 /** Added to cosines, because the encoder selects among positive scores. */
 const LIFT = 2;
@@ -12,7 +11,7 @@ export async function nearestRows(
   rows: Float32Array,
   candidates: Float32Array,
   d: number,
-): Promise<Nearest> {
+): Promise<{ index: Uint32Array; similarity: Float32Array }> {
   const unit = (values: Float32Array): Tensor => {
     const copy = values.slice();
     normalizeRows(copy, d);
