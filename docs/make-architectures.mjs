@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /**
- * Writes docs/architectures.md and docs/plots/*.svg from the registry and the results of bench/architectures.mjs:
+ * Writes docs/architectures.md and docs/plots/*.svg from the registry and the results of bench/architectures.mjs and
+ * bench/toy-tree.mjs:
  *   npm run docs                                      needs a build
  *   node docs/make-architectures.mjs --check          only says (exit code 1) whether they are up to date
- *   … --results FILE --to FOLDER                      other results, another place
+ *   … --results FILE --toy-tree FILE --to FOLDER      other results, another place
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,18 +14,22 @@ import { architectures } from '../dist/sae/registry.js';
 import { equalWidths } from '../dist/sae/equal-width.js';
 import { describeOwnKeys } from '../dist/training/config.js';
 import { plot } from './plot.mjs';
+import { onKnownTree } from './known-tree.mjs';
+import { markdownTable, number } from './markdown.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { values: flags } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
     results: { type: 'string', default: here('results/real.json') },
+    'toy-tree': { type: 'string', default: here('results/toy-tree.json') },
     to: { type: 'string', default: here('.') },
   },
 });
 /** Dimension of the activations in the table of costs. */
 const D = 768;
-const measured = existsSync(flags.results) ? JSON.parse(readFileSync(flags.results, 'utf8')) : undefined;
+const measured = resultsIn(flags.results);
+const toyTree = resultsIn(flags['toy-tree']);
 
 const files = new Map([['architectures.md', page()]]);
 for (const { name } of architectures.filter(hasResults)) files.set(`plots/${name}.svg`, plotOf(name));
@@ -49,6 +54,10 @@ if (flags.check) {
   }
 }
 
+function resultsIn(file) {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+}
+
 function hasResults({ name }) {
   return measured?.results.some(({ arch }) => arch === name) ?? false;
 }
@@ -62,6 +71,7 @@ function page() {
     `In the order of the registry. Costs are those of the default configuration at d = ${D}, in floating-point operations per token at`,
     'inference, selection not counted; `saeforest archs NAME --d … --set …` gives them for other sizes. Defaults are the published values.',
     ...comparison(),
+    ...(toyTree ? onKnownTree(toyTree) : []),
     ...architectures.flatMap(section),
   ].join('\n')}\n`;
 }
@@ -151,14 +161,6 @@ function plotOf(name) {
   return plot(curves, name, { x: 'L0 (active latents per token)', y: 'variance explained' });
 }
 
-function markdownTable(head, rows) {
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
-}
-
 function withInterval({ value, low, high }) {
   return `${number(value, 3)} [${number(low, 3)}, ${number(high, 3)}]`;
-}
-
-function number(value, digits) {
-  return value === undefined || value === null ? '–' : value.toFixed(digits);
 }

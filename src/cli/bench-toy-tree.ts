@@ -40,7 +40,8 @@ const QUANTITIES: Readonly<
     title: `features of ${FEATURES}`,
     digits: 1,
     unit: 'features',
-    definition: 'features with a latent of their own (one to one) whose decoder row has |cos| ≥ 0.9 with them',
+    definition:
+      'features with a latent of their own (one to one, in each level that reconstructs alone) whose decoder row has |cos| ≥ 0.9 with them',
     of: (found) => found.features_recovered,
   },
   feature_f1: {
@@ -78,8 +79,9 @@ const QUANTITIES: Readonly<
     title: 'wrong edges',
     digits: 1,
     unit: 'edges',
-    definition: 'edges between latents that fire which are not true, also where an end stands for no feature',
-    of: (found) => found.edges.predicted - found.edges.predictedCorrect,
+    definition:
+      'edges between latents that fire which are not true, also where an end stands for no feature; two latents for the same feature, in two levels, are no wrong edge',
+    of: (found) => found.wrong_edges,
   },
 };
 
@@ -88,6 +90,8 @@ const ABSORBS = 0.1;
 
 interface Row {
   architecture: string;
+  /** null where the architecture has one setting only. */
+  variant: string | null;
   own_forest: boolean | null;
   /** Seeds whose training diverged; they are in no metric. */
   diverged: number[];
@@ -115,16 +119,19 @@ export const benchToyTreeCommand = defineCommand({
     const { architectures, architectureNamed } = await import('../sae/registry.ts');
     const { CpuDevice } = await import('../engine/cpu/device.ts');
     const { benchToyTree } = await import('../evals/toy-bench.ts');
-    const { toyTraining } = await import('./toy-settings.ts');
+    const { toyVariants } = await import('./toy-settings.ts');
     const chosen = arch === undefined ? architectures : [...new Set(arch.split(','))].map(architectureNamed);
     const rows: Row[] = [];
-    for (const architecture of chosen) {
-      const training = toyTraining(architecture, tokens);
+    const plans = chosen.flatMap((architecture) =>
+      toyVariants(architecture, tokens).map((variant) => ({ architecture, ...variant })),
+    );
+    for (const { architecture, variant, training } of plans) {
+      const title = titleOf({ architecture: architecture.name, variant });
       const found: ToyRecovery[] = [];
       const diverged: number[] = [];
       const from = performance.now();
       for (let seed = 0; seed < seeds; seed++) {
-        terminal.progress(`${architecture.name}: seed ${seed + 1} of ${seeds}`);
+        terminal.progress(`${title}: seed ${seed + 1} of ${seeds}`);
         // One thread: the work of a step is too little to share.
         const device = await CpuDevice.create({ threads: 1 });
         try {
@@ -136,17 +143,25 @@ export const benchToyTreeCommand = defineCommand({
         }
       }
       const seconds_per_seed = (performance.now() - from) / 1000 / seeds;
-      terminal.progress(`${architecture.name}: ${seeds} seeds, ${duration(seconds_per_seed * seeds)}`, true);
-      rows.push({ ...(await summarize(architecture.name, found)), diverged, training, seconds_per_seed });
+      terminal.progress(`${title}: ${seeds} seeds, ${duration(seconds_per_seed * seeds)}`, true);
+      rows.push({
+        architecture: architecture.name,
+        variant,
+        ...(await summarize(found)),
+        diverged,
+        training,
+        seconds_per_seed,
+      });
     }
     terminal.result({ seeds, results: rows }, report(rows, seeds));
   },
 });
 
-async function summarize(
-  architecture: string,
-  found: readonly ToyRecovery[],
-): Promise<Pick<Row, 'architecture' | 'own_forest' | 'absorbs' | 'metrics'>> {
+function titleOf({ architecture, variant }: Pick<Row, 'architecture' | 'variant'>): string {
+  return variant === null ? architecture : `${architecture}, ${variant}`;
+}
+
+async function summarize(found: readonly ToyRecovery[]): Promise<Pick<Row, 'own_forest' | 'absorbs' | 'metrics'>> {
   const { metric } = await import('../evals/metric.ts');
   const { tInterval } = await import('../core/statistics.ts');
   const metrics = Object.fromEntries(
@@ -159,7 +174,7 @@ async function summarize(
     }),
   );
   const { absorption_rate: rate, decoder_leak: leak } = metrics;
-  return { architecture, own_forest: found[0]?.own_forest ?? null, absorbs: judge(rate, leak), metrics };
+  return { own_forest: found[0]?.own_forest ?? null, absorbs: judge(rate, leak), metrics };
 }
 
 /** Yes when either interval lies above the limit, no when both lie below. */
@@ -174,7 +189,7 @@ function report(rows: readonly Row[], seeds: number): string[] {
     ...table([
       ['', ...columns.map(([, { title }]) => title), 'forest', 'absorbs'],
       ...rows.map((row) => [
-        row.architecture,
+        titleOf(row),
         ...columns.map(([name, { digits }]) => cell(row.metrics[name], digits)),
         row.own_forest === null ? '–' : row.own_forest ? 'own' : 'extracted',
         row.absorbs,
@@ -182,9 +197,7 @@ function report(rows: readonly Row[], seeds: number): string[] {
     ]),
     ...rows
       .filter(({ diverged }) => diverged.length > 0)
-      .map(
-        ({ architecture, diverged }) => `${architecture} diverged on seeds ${diverged.join(', ')}: not in its numbers`,
-      ),
+      .map((row) => `${titleOf(row)} diverged on seeds ${row.diverged.join(', ')}: not in its numbers`),
     '',
     `Means over ${seeds} seeds ± half of a 95 % t-interval. Every seed is another tree of ${FEATURES} features (${EDGES} edges), of which 1.12 are on.`,
     ...columns.map(([, { title, definition }]) => `${title}: ${definition}.`),

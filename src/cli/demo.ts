@@ -80,7 +80,7 @@ export const demo = defineCommand({
       `${(100 * result.dead_fraction).toFixed(0)} %`,
       `${result.features_recovered} of ${result.features}`,
       `${result.edges.trueRecovered} of ${edges}`,
-      String(result.edges.predicted - result.edges.predictedCorrect),
+      String(result.wrong_edges),
     ]);
     const drawn = results.flatMap((result) => [
       '',

@@ -4,6 +4,7 @@ import { addFiringCounts, countFired } from '../core/codes.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { ToyTree } from '../activations/toy-tree.ts';
 import type { Device } from '../engine/device.ts';
+import type { LatentRange } from '../engine/kernels.ts';
 import { measureAbsorption } from '../forest/absorption.ts';
 import { extractForest } from '../forest/extract.ts';
 import { Firings } from '../forest/firings.ts';
@@ -24,7 +25,7 @@ export interface ToyRecovery {
   l0_full: number;
   /** Share of latents that never fired on the held-out rows. */
   dead_fraction: number;
-  /** True features with a latent whose decoder row has |cos| ≥ 0.9 (one to one). */
+  /** True features with a latent whose decoder row has |cos| ≥ 0.9 (one to one, in each level that reconstructs alone). */
   features_recovered: number;
   features: number;
   /** Mean over features of the F1 of the matched latent's firing against the feature's. */
@@ -35,6 +36,8 @@ export interface ToyRecovery {
   decoder_leak: number;
   /** Parent–child edges of the forest (the model's own, or extracted by coverage) against the true ones. */
   edges: LinkScore;
+  /** Edges that are neither true nor between two latents for the same feature, which stands in several levels. */
+  wrong_edges: number;
   /** Whether the forest is the model's own. */
   own_forest: boolean;
   drawing: string;
@@ -81,29 +84,32 @@ export async function recoverToyTree(
 
   const rowsOfLive = Float32Array.from(live.flatMap((latent) => [...decoder.subarray(latent * d, (latent + 1) * d)]));
   const cosines = cosinesOf(rowsOfLive, tree.directions, d);
-  const match = matchLatents(cosines.map(Math.abs), live.length, tree.features);
+  const recovers = matchByLevel(cosines.map(Math.abs), live, tree.features, levelsOf(sae));
   const liveCodes = keep(codes, live);
-  const agreement = new FiringAgreement(match.recovers, tree.features);
+  const agreement = new FiringAgreement(recovers, tree.features);
   agreement.add(liveCodes, on);
   const absorption = measureAbsorption(tree.truth, liveCodes, on, cosines);
+  const { edge } = forestRecovery(tree.truth, forest, recovers);
+  const copies = [...forest.edges()].filter(([p, c]) => recovers[p] !== -1 && recovers[p] === recovers[c]).length;
   return {
     variance_explained: 1 - squaredDistance(x, views[0]) / spread.total,
     l0: countFired(all) / count,
     l0_full: countFired(all, full) / count,
     dead_fraction: countFiringLatents(all).filter((firings) => firings === 0).length / sae.width,
-    features_recovered: Math.round(match.recoveredShare * tree.features),
+    features_recovered: new Set(recovers.filter((feature) => feature !== -1)).size,
     features: tree.features,
     feature_f1: agreement.scores().meanFeatureF1,
     absorption_rate: absorption.rate,
     decoder_leak: absorption.leak,
-    edges: forestRecovery(tree.truth, forest, match.recovers).edge,
+    edges: edge,
+    wrong_edges: edge.predicted - edge.predictedCorrect - copies,
     own_forest: sae.forest !== undefined,
     drawing: drawRecovery({
       truth: tree.truth,
       recovered: forest,
-      match: match.recovers,
+      match: recovers,
       name: (feature) => tree.names[feature],
-      latentLabel: (i) => (match.recovers[i] === -1 ? `latent ${live[i]}` : tree.names[match.recovers[i]]),
+      latentLabel: (i) => (recovers[i] === -1 ? `latent ${live[i]}` : tree.names[recovers[i]]),
       probability: tree.probability,
     }),
   };
@@ -119,6 +125,33 @@ function contributing(codes: Codes, decoder: Float32Array, x: Float32Array, d: n
     Math.abs(v) * length[codes.index[e]] < MIN_CONTRIBUTION * rootMeanSquare ? 0 : v,
   );
   return { ...codes, value };
+}
+
+/** The parts of the latents that reconstruct alone: the levels where `full` is only the deepest of them, else all latents. */
+function levelsOf({ views, width }: Sae): readonly LatentRange[] {
+  const full = views.find(({ name }) => name === 'full')!;
+  return full.from === 0 ? [{ from: 0, to: width }] : views;
+}
+
+/**
+ * A feature may stand once in every level: the levels do not share it out among themselves.
+ * @param cosines `[live, features]`, absolute; @param live latents, ascending
+ * @returns `[live]` feature that each latent recovers, −1 for none
+ */
+export function matchByLevel(
+  cosines: Float32Array,
+  live: readonly number[],
+  features: number,
+  levels: readonly LatentRange[],
+): Int32Array {
+  const recovers = new Int32Array(live.length).fill(-1);
+  for (const { from, to } of levels) {
+    const start = live.filter((latent) => latent < from).length;
+    const end = live.filter((latent) => latent < to).length;
+    const rows = cosines.subarray(start * features, end * features);
+    recovers.set(matchLatents(rows, end - start, features).recovers, start);
+  }
+  return recovers;
 }
 
 function countFiringLatents(codes: Codes): Float64Array {

@@ -1,7 +1,7 @@
 /** `saeforest bench toy-tree` as a script sees it, in processes of its own. */
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { toyTraining, TOY_SETTINGS } from '../../src/cli/toy-settings.ts';
+import { toyVariants, TOY_SETTINGS } from '../../src/cli/toy-settings.ts';
 import { architectures } from '../../src/sae/registry.ts';
 import { launch } from '../training/support.ts';
 
@@ -19,6 +19,7 @@ const report = z.strictObject({
   results: z.array(
     z.strictObject({
       architecture: z.string(),
+      variant: z.string().nullable(),
       own_forest: z.boolean(),
       absorbs: z.enum(['yes', 'no', 'unclear']),
       diverged: z.array(z.number()),
@@ -41,7 +42,10 @@ describe('bench toy-tree', () => {
   it('reports every architecture with intervals over seeds, the same each time', async () => {
     const { seeds, results } = await bench();
     expect(seeds).toBe(2);
-    expect(results.map(({ architecture }) => architecture)).toEqual(architectures.map(({ name }) => name));
+    const planned = architectures.flatMap((architecture) =>
+      toyVariants(architecture).map(({ variant }) => ({ architecture: architecture.name, variant })),
+    );
+    expect(results.map(({ architecture, variant }) => ({ architecture, variant }))).toEqual(planned);
     for (const { metrics, diverged } of results) {
       expect(diverged).toEqual([]);
       expect(Object.keys(metrics)).toEqual([
@@ -86,9 +90,12 @@ describe('the settings', () => {
   it.each(architectures.map((architecture) => [architecture.name, architecture] as const))(
     'fit %s',
     (_, architecture) => {
-      const config = architecture.schema.parse(toyTraining(architecture).config);
-      expect(architecture.check?.(config)).toBeUndefined();
-      expect(toyTraining(architecture, 1000).tokens).toBe(1000);
+      const variants = toyVariants(architecture);
+      expect(new Set(variants.map(({ variant }) => variant)).size).toBe(variants.length);
+      for (const { training } of variants) {
+        expect(architecture.check?.(architecture.schema.parse(training.config))).toBeUndefined();
+      }
+      for (const { training } of toyVariants(architecture, 1000)) expect(training.tokens).toBe(1000);
     },
   );
 

@@ -19,6 +19,7 @@ const result = z.strictObject({
   feature_f1: share,
   absorption_rate: share,
   decoder_leak: z.number().min(-1).max(1),
+  wrong_edges: count,
   own_forest: z.boolean(),
   edges: z.strictObject({
     predicted: count,

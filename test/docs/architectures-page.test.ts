@@ -14,6 +14,17 @@ function make(...flags: string[]): { status: number | null; stderr: string } {
 
 const metric = (value: number): object => ({ value, low: value - 0.01, high: value + 0.01 });
 
+const toyMetrics = (rate: number, edges: number, wrong: number): object => ({
+  variance_explained: metric(0.9),
+  l0: metric(1.1),
+  features_found: metric(12),
+  feature_f1: metric(0.5),
+  absorption_rate: metric(rate),
+  decoder_leak: metric(rate),
+  edges_found: metric(edges),
+  wrong_edges: metric(wrong),
+});
+
 /** Results that nobody measured, of all architectures but the last. */
 function inventedResults(): string {
   const results = architectures.slice(0, -1).flatMap(({ name }, i) =>
@@ -56,7 +67,7 @@ describe('docs/architectures.md', () => {
     const to = temporaryFolder();
     make('--results', inventedResults(), '--to', to);
     const page = readFileSync(join(to, 'architectures.md'), 'utf8');
-    const sections = page.split(/^## /m).slice(2);
+    const sections = page.split(/^## /m).slice(3);
     expect(sections.map((text) => text.split('\n')[0])).toEqual(architectures.map(({ name }) => name));
     for (const [i, { name, paper, about, schema }] of architectures.entries()) {
       for (const text of [paper, about.idea, about.equations, about.use]) expect(sections[i]).toContain(text);
@@ -76,6 +87,32 @@ describe('docs/architectures.md', () => {
       `${(1 + place / 10).toFixed(1)} ×`,
     ];
     expect(page).toContain(`| [\`topk\`](#topk) | ${cells.join(' | ')} | 1,000,000 | 3,072 | – |`);
+  });
+
+  it('shows what was measured on the toy tree, with verdicts from the numbers', () => {
+    const to = temporaryFolder();
+    const result = { variant: null, own_forest: false, diverged: [] };
+    const toy = {
+      seeds: 3,
+      definitions: {},
+      results: [
+        { ...result, architecture: 'topk', absorbs: 'yes', metrics: toyMetrics(0.7, 8, 5) },
+        { ...result, architecture: 'matryoshka', variant: 'odd', absorbs: 'no', metrics: toyMetrics(0, 8, 1) },
+      ],
+    };
+    toy.results.forEach(({ metrics: all }) =>
+      Object.keys(all).forEach((name) => Object.assign(toy.definitions, { [name]: 'a share; mean over seeds' })),
+    );
+    const file = join(to, 'toy.json');
+    writeFileSync(file, JSON.stringify(toy));
+    make('--toy-tree', file, '--to', to);
+    const page = readFileSync(join(to, 'architectures.md'), 'utf8');
+    expect(page).toContain(
+      '| [`topk`](#topk) | 0.900 ± 0.010 | 1.10 ± 0.01 | 12.0 ± 0.0 | 0.50 ± 0.01 | 0.70 ± 0.01 |',
+    );
+    expect(page).toContain('Absorbs: `topk`. Does not: `matryoshka` (odd). Unclear: none.');
+    expect(page).toMatch(/Recovers the tree \(.*\): `matryoshka` \(odd\); no other/);
+    expect(page).toContain('- VE: a share.');
   });
 
   it('every plot shows all curves inside its frame, and highlights one', () => {
