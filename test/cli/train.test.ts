@@ -52,7 +52,7 @@ describe('a command line that cannot be meant', () => {
   it.each([
     [['--arch', 'topk'], 'no activations given\n  try: --acts FOLDER'],
     [TREE, 'no architecture given'],
-    [[...TREE, '--arch', 'topq'], 'unknown architecture "topq"; did you mean "topk"? Known: topk, h-sae'],
+    [[...TREE, '--arch', 'topq'], 'unknown architecture "topq"; did you mean "topk"? Known: relu-l1, '],
     [[...TREE, '--arch', 'topk', '--arch', 'h-sae'], '--arch is for one SAE\n  try: several on the same stream: --sae'],
     [[...TREE, '--arch', 'topk', '--sae', 'topk'], '--arch is for one SAE'],
     [[...TREE, '--sae', 'topk', '--sae', 'topk:k=32'], 'two SAEs of this run have the same settings: topk\n  try: '],

@@ -67,8 +67,6 @@ describe.each(names)('%s: a step without a finite loss', (arch) => {
     const device = new ReferenceDevice();
     const source = new ToyTree(0);
     const { sae, optimizer } = member(device, arch, source);
-    // Large values are ordinary once a token is standardised.
-    if (sae.standardizes && Number.isFinite(value)) return;
     const rows = new Float32Array(BATCH * source.d);
     const x = device.persistent('f32', BATCH, source.d);
     const step = async (index: number, spoil: boolean): ReturnType<typeof trainStep> => {
@@ -79,8 +77,10 @@ describe.each(names)('%s: a step without a finite loss', (arch) => {
       device.write(x, rows);
       return trainStep(device, sae, optimizer, x, index);
     };
+    // Rows that are normalised before every forward pass are so in any case; see every-architecture.test.ts.
+    const kept = sae.parameters.filter(({ unitRows }) => !unitRows || sae.update.renormalizeFirst === undefined);
     const state = async (): Promise<unknown> => ({
-      ...(await numbersOf(device, Object.fromEntries(sae.parameters.map(({ name, tensor }) => [name, tensor])))),
+      ...(await numbersOf(device, Object.fromEntries(kept.map(({ name, tensor }) => [name, tensor])))),
       ...(await numbersOf(device, { ...optimizer.state, ...sae.state })),
       host: { ...sae.hostState },
       taken: optimizer.taken,
