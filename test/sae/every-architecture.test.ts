@@ -103,7 +103,8 @@ describe.each(tested)('%s', (_, architecture) => {
     });
   });
 
-  it.runIf(shared !== 'nothing')('reconstructs by codes, dictionary and output bias', async () => {
+  const reconstructs = shared === 'nothing' ? undefined : it;
+  reconstructs?.('reconstructs by codes, dictionary and output bias', async () => {
     const device = new ReferenceDevice();
     const sae = make(device);
     await train(device, sae, 2, batch);
