@@ -130,6 +130,7 @@ const TOGETHER: Readonly<Record<string, readonly Row[]>> = {
   ],
   'dynamic-sparsity': [[{ alphaMin: 3, alphaMax: 2 }, 'alphaMin: 3 is above alphaMax 2']],
   compositional: [
+    [{ variant: 'literal', tierWeights: [0, 0.5, 0.5] }, 'tierWeights: the literal variant learns their logarithms'],
     [{ width: [3, 4, 5], k: [1, 5, 1] }, 'k: 5 active latents in tier 2 of width 4; k can be at most the width'],
   ],
 };
