@@ -20,8 +20,8 @@ import type { DeadLatents } from './dead-latents.ts';
 
 export const auxKeys = {
   aux: z
-    .enum(['dictionary-learning', 'openai', 'saelens'])
-    .default('dictionary-learning')
+    .enum(['dictionary_learning', 'openai', 'saelens'])
+    .default('dictionary_learning')
     .describe('whose auxiliary loss of dead latents'),
   auxAlpha: z.number().min(0).nullable().default(null).describe('its weight; null = 1/32, with saelens 1'),
   auxK: z
@@ -40,7 +40,7 @@ export const auxKeys = {
 };
 
 export interface AuxConfig {
-  aux: 'dictionary-learning' | 'openai' | 'saelens';
+  aux: 'dictionary_learning' | 'openai' | 'saelens';
   auxAlpha: number | null;
   auxK: number | null;
   deadAfter: number;
@@ -80,7 +80,7 @@ export function auxiliaryLoss(tape: Tape, config: AuxConfig, inputs: AuxInputs):
   const residual = tape.device.scratch('f32', rows, d);
   kernels.squaredDifference(residual, tape.device.scratch('f64', rows), x, reconstruction);
   switch (config.aux) {
-    case 'dictionary-learning':
+    case 'dictionary_learning':
       return { value: normalizedError(tape, decode(tape, codes, W_dec, null), residual), weight: alpha };
     case 'openai':
       kernels.scaleRows(residual, true, null, b_dec, 1);

@@ -33,7 +33,7 @@ const leafOf = (values: Float64Array): Leaf => ({ shape: [ROWS, D], values });
 
 onEveryDevice((bench) => {
   it.each([
-    ['dictionary-learning', DEAD.length, 1 / 32],
+    ['dictionary_learning', DEAD.length, 1 / 32],
     ['openai', DEAD.length + 2, 1 / 32],
     ['saelens', DEAD.length, 1],
     ['saelens', 2 * DEAD.length, 1 / 2],
@@ -80,7 +80,7 @@ onEveryDevice((bench) => {
         return { losses: [term] };
       },
       (l) => {
-        const out = estimate(l, x, aux !== 'dictionary-learning');
+        const out = estimate(l, x, aux !== 'dictionary_learning');
         const target = aux === 'openai' ? r.map((value, i) => value + atStart[i % D]) : r;
         const error = naive.squaredError(out, leafOf(target));
         return weight * (aux === 'saelens' ? error : error / spread(r));
@@ -89,7 +89,7 @@ onEveryDevice((bench) => {
   });
 
   it.each([
-    ['dictionary-learning', { oldest: DEAD_AFTER - ROWS - 1, dead: 0 }, undefined],
+    ['dictionary_learning', { oldest: DEAD_AFTER - ROWS - 1, dead: 0 }, undefined],
     ['saelens', { oldest: DEAD_AFTER, dead: 0 }, undefined],
     ['openai', { oldest: DEAD_AFTER, dead: 1 }, 0],
   ] as const)('%s: no loss while nothing can be dead, or with weight 0', async (aux, deaths: Deaths, auxAlpha) => {
