@@ -46,7 +46,7 @@ const { values: flags } = parseArgs({
 });
 if (!flags.acts) throw new Error('--acts is needed: a folder made by saeforest harvest');
 const [BATCH, SEED, HELD_OUT_ROWS, TIMED_STEPS] = [2048, 0, 50_000, 15];
-const METRICS = ['variance_explained', 'l0', 'ce_loss_score', 'dead_fraction'];
+const METRICS = ['variance_explained', 'l0', 'l0_total', 'ce_loss_score', 'dead_fraction'];
 const names = flags.only?.split(',') ?? architectures.map(({ name }) => name);
 const unprepared = names.map((name) => architectureNamed(name).name).filter((name) => !settings[name]);
 if (unprepared.length > 0) throw new Error(`bench/settings.mjs has no settings for ${unprepared.join(', ')}`);
@@ -259,7 +259,7 @@ function print() {
     String(aim),
     number(metrics.variance_explained?.value, 4),
     number(metrics.ce_loss_score?.value, 4),
-    number(metrics.l0?.value, 1),
+    number((metrics.l0_total ?? metrics.l0)?.value, 1),
     `${number(100 * metrics.dead_fraction?.value, 1)} %`,
     number(step_vs_topk, 2),
     cost.parameters.toLocaleString('en'),

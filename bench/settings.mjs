@@ -30,9 +30,14 @@ export const settings = {
   },
   // The published window of 0.001 hears too few scores in a short run to move thresholds; L0 then stays at 140.
   jumprelu: { keys: { lr: 1e-3, bandwidth: 0.1, thresholdInit: 0.5, sparsityWeight: 30 }, at: BY_K },
-  // Levels that double in width; every level has a quarter of the L0. The controller is made for 100 000 steps: here it moves
-  // twenty times as fast.
+  // Four levels that double in width. L0 is that of all levels, of which one reconstructs at a time. The controller is made for
+  // 100 000 steps: here it moves twenty times as fast, and still not back up after encoder rows have found their features and L0 has
+  // halved; so the target is twice what is aimed at.
   'hsae-forest': {
+    sized: (width, l0) => {
+      const unit = Math.max(1, Math.round(width / 15));
+      return { widths: [unit, 2 * unit, 4 * unit, Math.max(1, width - 7 * unit)], targetL0: [l0 / 2] };
+    },
     keys: { lr: 3e-3, bandwidth: 0.5, controllerStep: 0.02, controllerMomentum: 0.98, controllerRate: 0.02 },
     at: BY_K,
   },
