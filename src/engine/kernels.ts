@@ -78,35 +78,37 @@ export interface EncodingKernels {
   topOfCodes(top: Codes, position: Tensor, codes: Codes): void;
 }
 
+/** Which latents compete for a row of {@link GateKernels.topChildren}, and how. */
+export interface Gate {
+  /** An entry opens its children with a value > above. */
+  above: number;
+  /** Scores below it are passed over; floor > 0. */
+  floor: number;
+  /** The children, and the roots beside them. */
+  range: LatentRange;
+  /** Scores of latents that are open anyway; null = none. */
+  roots: Codes | null;
+  /** Children with a counter below the threshold are passed over. */
+  only?: { counter: Tensor; threshold: number };
+}
+
 /** Encoding through a gate: children of inactive parents are never scored. */
 export interface GateKernels {
   /**
-   * candidates (of open size) = for every entry of `parents` with value > above its children c with z = W_c x (+ bias_c), row by
-   * row in the order of entries and children, so in no order of latents. Work goes parent by parent (`index` is that of `parents`).
+   * Each row of `codes` = that row of `before` (null = nothing), then in ascending order the k = codes.perRow − before.perRow
+   * largest z ≥ floor among the row's open children c, z = W_c x (+ bias_c), and its entries of `roots` (ties: lowest latent), filled
+   * up with value 0 from latent range.from upwards. A child is open for an entry of `parents` (perRow is fixed) with value > above.
+   * What competes are distinct latents of `range`, which lies behind those of `before`.
    */
-  scoreChildren(
-    candidates: Codes,
+  topChildren(
+    codes: Codes,
+    before: Codes | null,
     parents: Codes,
-    index: LatentIndex,
     children: Children,
     x: Tensor,
     W: Tensor,
     bias: Tensor | null,
-    above: number,
-  ): void;
-  /**
-   * Each row of `codes` = that row of `before` (null = nothing), then in ascending order the k = codes.perRow − before.perRow
-   * largest values ≥ floor among the row's entries of both lists of `candidates` (ties: lowest latent), filled up with value 0 from latent
-   * range.from upwards. Candidates are distinct latents of `range`, which lies behind those of `before`; floor > 0.
-   * With `only`, candidates with a counter below the threshold are passed over.
-   */
-  joinTop(
-    codes: Codes,
-    before: Codes | null,
-    candidates: readonly [Codes, Codes | null],
-    range: LatentRange,
-    floor: number,
-    only?: { counter: Tensor; threshold: number },
+    gate: Gate,
   ): void;
   /** set = latents of `among` with counter ≥ threshold; the lists may not be the same. */
   keepAtLeast(set: LatentSet, among: LatentSet, counter: Tensor, threshold: number): void;

@@ -21,15 +21,11 @@ const USES: { [K in keyof Kernels]: (kernels: Kernels, lab: Lab) => Tensor[] } =
     kernels.topOfCodes(lab.top, position, lab.encoded());
     return [...partsOf(lab.top), position];
   },
-  scoreChildren: (kernels, lab) => {
-    const codes = lab.bench.device.scratchCodes(ROWS, WIDTH);
-    const parents = lab.topped();
-    kernels.scoreChildren(codes, parents, lab.indexed(parents), lab.families, lab.x, lab.W, null, FLOOR);
-    return partsOf(codes);
-  },
-  joinTop: (kernels, lab) => {
-    const codes = lab.bench.device.scratchCodes(ROWS, WIDTH, K + 5);
-    kernels.joinTop(codes, lab.topped(), [lab.encoded(), null], { from: 0, to: WIDTH }, FLOOR);
+  topChildren: (kernels, lab) => {
+    const [parents, codes] = [lab.topped(), lab.bench.device.scratchCodes(ROWS, WIDTH, K + 5)];
+    const only = { counter: lab.perLatent, threshold: -1 };
+    const gate = { above: FLOOR, floor: FLOOR, range: { from: 0, to: WIDTH }, roots: null, only };
+    kernels.topChildren(codes, parents, parents, lab.families, lab.x, lab.W, null, gate);
     return partsOf(codes);
   },
   keepAtLeast: (kernels, lab) => {

@@ -69,10 +69,10 @@ export class Lab {
     return index;
   }
 
-  /** Latent 0 has many children, a few others have some, most have none. */
+  /** Latent 0 has many children, a few others have some, most have none; nobody has two parents. */
   #families(): Children {
     const childPtr = new Uint32Array(WIDTH + 1);
-    for (let p = 0; p < WIDTH; p++) childPtr[p + 1] = childPtr[p] + childCount(p);
+    for (let p = 0; p < WIDTH; p++) childPtr[p + 1] = Math.min(WIDTH, childPtr[p] + childCount(p));
     const children = Uint32Array.from({ length: childPtr[WIDTH] }, (_, i) => (7 * i) % WIDTH);
     return { childPtr: this.bench.put('u32', childPtr), children: this.bench.put('u32', children) };
   }

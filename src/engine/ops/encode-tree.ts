@@ -6,8 +6,8 @@
  *   then the k_l largest of each layer, filled with value 0 from the layer's first latent upwards; ties go to the lowest latent
  *
  * x [B, d], W [F, d]; latents of a layer are contiguous, layer after layer, so the joined codes are in ascending order. Work per
- * token is layer 0 + the roots' children + the children of active parents, never F: scores go parent by parent, each child row
- * is read once for all tokens. Gradients as in encode.ts; gate and selection are constants.
+ * token is layer 0 + the roots' children + the children of active parents, never F: scores go parent by parent, a child row is
+ * read once for many tokens. Gradients as in encode.ts; gate and selection are constants.
  */
 import type { Codes, LatentSet, Tensor } from '../device.ts';
 import type { Children, LatentRange } from '../kernels.ts';
@@ -48,14 +48,14 @@ export function encodeTree(
   // The latents of the layers so far are a prefix of all: the codes so far are those of a narrower dictionary.
   let codes = device.scratchCodes(rows, layers[0].range.to, layers[0].k);
   kernels.encodeTop(codes, input, W, bias, floor);
-  const opened: (Codes | undefined)[] = layers.map(({ range, k, children, roots }) => {
-    if (!children) return undefined;
-    const candidates = device.scratchCodes(rows, width);
-    kernels.scoreChildren(candidates, codes, tape.latentIndex(codes), children, input, W, bias, above);
-    const joined = device.scratchCodes(rows, range.to, codes.perRow! + k);
-    kernels.joinTop(joined, codes, [candidates, roots && bestOf(roots, k)], range, floor);
-    codes = joined;
-    return candidates;
+  /** Of each layer: the codes of the layers before it. */
+  const gates = layers.map(({ range, k, children, roots }) => {
+    const before = codes;
+    if (!children) return before;
+    codes = device.scratchCodes(rows, range.to, before.perRow! + k);
+    const gate = { above, floor, range, roots: roots && bestOf(roots, k) };
+    kernels.topChildren(codes, before, before, children, input, W, bias, gate);
+    return before;
   });
   recordEncoder(tape, codes, input, encoder);
   return { codes, among };
@@ -68,7 +68,7 @@ export function encodeTree(
   }
 
   function among(layer: number, k: number, counter: Tensor, threshold: number): Codes {
-    const { range, roots } = layers[layer];
+    const { range, roots, children } = layers[layer];
     const size = range.to - range.from;
     const perRow = Math.min(k, size);
     let best: Codes | null = null;
@@ -77,11 +77,10 @@ export function encodeTree(
       kernels.keepAtLeast(kept, roots, counter, threshold);
       best = bestOf(kept, perRow);
     }
-    const candidates = opened[layer];
-    if (candidates) {
-      const joined = device.scratchCodes(rows, width, perRow);
-      kernels.joinTop(joined, null, [candidates, best], range, floor, { counter, threshold });
-      best = joined;
+    if (children) {
+      const gate = { above, floor, range, roots: best, only: { counter, threshold } };
+      best = device.scratchCodes(rows, width, perRow);
+      kernels.topChildren(best, null, gates[layer], children, input, W, bias, gate);
     }
     if (!best) throw new Error(`layer ${layer} has neither roots nor children`);
     recordEncoder(tape, best, input, encoder);

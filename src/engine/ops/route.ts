@@ -82,10 +82,9 @@ export function encodeRouted(
   const { W, bias, floor } = encoder;
   const width = W.shape[0];
   const input = centered(tape, x, encoder);
-  const candidates = device.scratchCodes(x.shape[0], width);
-  kernels.scoreChildren(candidates, expert, tape.latentIndex(expert), latentsOf, input, W, bias, 0);
   const codes = device.scratchCodes(x.shape[0], width, k);
-  kernels.joinTop(codes, null, [candidates, null], { from: 0, to: width }, floor);
+  const gate = { above: 0, floor, range: { from: 0, to: width }, roots: null };
+  kernels.topChildren(codes, null, expert, latentsOf, input, W, bias, gate);
   recordEncoder(tape, codes, input, encoder);
   return codes;
 }

@@ -5,43 +5,30 @@ import { store, top, type Entry } from './encoding.ts';
 import type { Recorder } from './kernels.ts';
 import { f32, ReferenceCodes, u32 } from './tensors.ts';
 
-export function gateKernels({ record, resolve }: Recorder): GateKernels {
+export function gateKernels({ record }: Recorder): GateKernels {
   return {
-    scoreChildren(candidates, parents, _index, { childPtr, children }, x, W, bias, above) {
+    topChildren(codes, before, parents, { childPtr, children }, x, W, bias, { above, floor, range, roots, only }) {
       record(() => {
-        const own = ReferenceCodes.of(candidates);
+        const own = ReferenceCodes.of(codes);
+        const k = own.perRow! - (before?.perRow ?? 0);
+        const latents = Array.from({ length: range.to - range.from }, (_, i) => range.from + i);
         const [starts, names, inputs, weights] = [u32(childPtr), u32(children), f32(x), f32(W)];
         const biases = bias && f32(bias);
+        const counts = only && f32(only.counter);
         const d = x.shape[1];
-        const scored = entriesOf(parents).map((row, r) =>
-          row.flatMap(({ latent: parent, value }) => {
-            if (!(value > Math.fround(above))) return [];
-            return Array.from(names.subarray(starts[parent], starts[parent + 1]), (latent): Entry => {
+        const [first, free] = [before && entriesOf(before), roots && entriesOf(roots)];
+        const rows = entriesOf(parents).map((row, r) => {
+          const open = row
+            .filter(({ value }) => value > Math.fround(above))
+            .flatMap(({ latent: parent }) => [...names.subarray(starts[parent], starts[parent + 1])])
+            .filter((latent) => !counts || counts[latent] >= Math.fround(only.threshold))
+            .map((latent): Entry => {
               let z = biases ? biases[latent] : 0;
               for (let i = 0; i < d; i++) z += weights[latent * d + i] * inputs[r * d + i];
               return { latent, value: Math.fround(z) };
             });
-          }),
-        );
-        resolve(own, scored.flat().length);
-        store(own, scored);
-      });
-    },
-
-    joinTop(codes, before, candidates, { from, to }, floor, only) {
-      record(() => {
-        const own = ReferenceCodes.of(codes);
-        const k = own.perRow! - (before?.perRow ?? 0);
-        const range = Array.from({ length: to - from }, (_, i) => from + i);
-        const lists = candidates.filter((list) => list !== null).map(entriesOf);
-        const counts = only && f32(only.counter);
-        const first = before && entriesOf(before);
-        const rows = Array.from({ length: own.rows }, (_, r) => {
-          const open = lists
-            .flatMap((list) => list[r])
-            .filter(({ value }) => value >= Math.fround(floor))
-            .filter(({ latent }) => !counts || counts[latent] >= Math.fround(only.threshold));
-          return [...(first ? first[r] : []), ...top(open, range, k)];
+          const scored = [...open, ...(free ? free[r] : [])].filter(({ value }) => value >= Math.fround(floor));
+          return [...(first ? first[r] : []), ...top(scored, latents, k)];
         });
         store(own, rows);
       });

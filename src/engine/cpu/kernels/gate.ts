@@ -1,60 +1,57 @@
 /** Encoding through a gate: children of active parents. */
 import type { GateKernels } from '../../kernels.ts';
 import type { CpuDevice } from '../device.ts';
-import { CpuCodes } from '../tensors.ts';
-import { maybe, on } from './arguments.ts';
+import { maybe, on, takeCursor } from './arguments.ts';
+
+/** Most rows whose parents are sorted together: the more, the more rows share what is read of a family. */
+const TILE = 2048;
+/** Numbers of W that are read together: they stay in a near cache. */
+const BLOCK = 16384;
+/** Blocks of rows of W that are read ahead. */
+const AHEAD = 4;
+/** Counters of the sort. */
+const COUNTERS = 2048;
 
 export function gateKernels(device: CpuDevice): GateKernels {
   return {
-    scoreChildren(candidates, parents, index, { childPtr, children }, x, W, bias, above) {
-      const own = CpuCodes.of(candidates);
-      const { rows } = own;
-      const offsets = device.scratchLike(parents, 'u32');
-      const entries = [on(parents.rowPtr), on(parents.index), on(parents.value)];
-      device.emit('countChildren', own.rowPtr, offsets, ...entries, on(childPtr), rows, above);
-      device.emit('prefixSum', own.rowPtr, rows + 1);
-      device.emitHost(() => device.place(own, device.view(own.rowPtr)[rows]));
+    topChildren(codes, before, parents, { childPtr, children }, x, W, bias, { above, floor, range, roots, only }) {
+      const [rows, d] = x.shape;
+      const [kParents, kBefore] = [parents.perRow!, before?.perRow ?? 0];
+      const k = codes.perRow! - kBefore;
+      const tile = Math.min(Math.ceil(rows / device.info.threads), TILE);
+      const block = Math.min(512, Math.max(8, Math.floor(BLOCK / d)));
+      // Pairs twice and the best of every row, 8 bytes each; counters, rows to be read ahead, children with scores for two rows.
+      const scratchBytes = 8 * tile * (2 * kParents + k + 1) + 4 * Math.ceil((COUNTERS + (AHEAD + 3) * block) / 2) * 2;
       device.emit(
-        'scoreChildren',
-        own.index,
-        own.value,
-        own.rowPtr,
-        offsets,
-        on(index.latentPtr),
-        on(index.entryOf),
-        on(index.rowOf),
+        'topChildren',
+        on(codes.index),
+        on(codes.value),
+        maybe(before && before.index),
+        maybe(before && before.value),
+        on(parents.index),
         on(parents.value),
         on(childPtr),
         on(children),
         on(W),
         maybe(bias),
         on(x),
-        parents.width,
-        x.shape[1],
-        above,
-      );
-    },
-    joinTop(codes, before, [first, second], { from, to }, floor, only) {
-      const kBefore = before?.perRow ?? 0;
-      const lists = [first, second].flatMap((list) =>
-        list ? [on(list.rowPtr), on(list.index), on(list.value)] : [null, null, null],
-      );
-      // Keys of all that may be chosen, then what is chosen: 8 bytes each.
-      const scratchBytes = 16 * (to - from);
-      device.emit(
-        'joinTop',
-        on(codes.index),
-        on(codes.value),
-        maybe(before && before.index),
-        maybe(before && before.value),
-        ...lists,
+        maybe(roots && roots.rowPtr),
+        maybe(roots && roots.index),
+        maybe(roots && roots.value),
         maybe(only ? only.counter : null),
-        codes.rows,
-        kBefore,
-        codes.perRow! - kBefore,
-        from,
-        device.scratch('f64', device.info.threads * 2 * (to - from)),
+        takeCursor(device),
+        device.scratch('f64', (device.info.threads * scratchBytes) / 8),
         scratchBytes,
+        rows,
+        d,
+        tile,
+        block,
+        parents.width,
+        kParents,
+        kBefore,
+        k,
+        range.from,
+        above,
         floor,
         only?.threshold ?? 0,
       );
