@@ -14,6 +14,7 @@ import { architectures } from '../dist/sae/registry.js';
 import { equalWidths } from '../dist/sae/equal-width.js';
 import { describeOwnKeys } from '../dist/training/config.js';
 import { plot } from './plot.mjs';
+import { READING } from './real-data-reading.mjs';
 import { onKnownTree } from './known-tree.mjs';
 import { markdownTable, number } from './markdown.mjs';
 
@@ -102,7 +103,7 @@ function comparison() {
         `[\`${arch}\`](#${arch})`,
         withInterval(metrics.variance_explained),
         number(metrics.ce_loss_score?.value, 3),
-        number(metrics.l0?.value, 1),
+        l0(metrics),
         `${number(100 * metrics.dead_fraction.value, 1)} %`,
         `${number(step_vs_topk, 1)} ×`,
         cost.parameters.toLocaleString('en'),
@@ -112,7 +113,15 @@ function comparison() {
     ),
     '',
     `P(parent | child): ${measured.definitions.parent_given_child}.`,
+    '',
+    ...READING,
   ];
+}
+
+/** Latents per token; where one level reconstructs at a time, that level's of all. */
+function l0({ l0: own, l0_total: all }) {
+  const isPart = all !== undefined && Math.abs(all.value - own.value) > 0.05;
+  return isPart ? `${number(own.value, 1)} of ${number(all.value, 1)}` : number(own.value, 1);
 }
 
 function section(architecture) {
@@ -154,7 +163,7 @@ function plotOf(name) {
   const curves = architectures.flatMap(({ name: arch }) => {
     const points = measured.results
       .filter((result) => result.arch === arch)
-      .map(({ metrics }) => ({ x: metrics.l0.value, y: metrics.variance_explained.value }))
+      .map(({ metrics }) => ({ x: (metrics.l0_total ?? metrics.l0).value, y: metrics.variance_explained.value }))
       .sort((a, b) => a.x - b.x);
     return points.length > 0 ? [{ name: arch, points }] : [];
   });

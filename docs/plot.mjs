@@ -1,7 +1,7 @@
 /** A small line plot as SVG: every curve in grey, one highlighted, names beside the curves instead of a legend. */
 
-const [WIDTH, HEIGHT] = [560, 300];
-const FRAME = { left: 52, right: 110, top: 14, bottom: 42 };
+const [WIDTH, HEIGHT] = [620, 320];
+const FRAME = { left: 52, right: 130, top: 14, bottom: 42 };
 const [GREY, INK, HIGHLIGHT] = ['#b9b7b0', '#55534d', '#2f6db5'];
 
 /**
