@@ -19,7 +19,7 @@ export const settings = {
   // Where a penalty decides, L0 depends on the data: these weights are for inputs with E‖x‖ = √d.
   'relu-l1': { keys: { lr: 1e-3 }, at: { 16: { l1: 4.5 }, 32: { l1: 2.2 }, 64: { l1: 1.1 } } },
   'relu-l1-april': { keys: { lr: 1e-3 }, at: { 16: { l1: 13 }, 32: { l1: 6.5 }, 64: { l1: 3.2 } } },
-  gated: { keys: { lr: 1e-3 }, at: { 16: { l1: 8 }, 32: { l1: 4.5 }, 64: { l1: 2.2 } } },
+  gated: { keys: { lr: 1e-3 }, at: { 16: { l1: 8 }, 32: { l1: 3.8 }, 64: { l1: 2.2 } } },
   'dynamic-sparsity': {
     keys: { lr: 1e-3 },
     at: {

@@ -3,7 +3,7 @@ export const READING = [
   '**What stands out, and what we tested.** These are short trainings (489 steps), so they also say who learns fast.',
   '',
   '- _Selecting is cheap, penalising is not._ `batchtopk` and `jumprelu` are level with `topk`. `relu-l1` and `relu-l1-april` reconstruct',
-  '  worse because they shrink: on held-out rows ‖x̂‖/‖x‖ is 0.81 and 0.64, against 0.94 for `gated`, which decides by one number and',
+  '  worse because they shrink: on held-out rows ‖x̂‖/‖x‖ is 0.81 and 0.64, against 0.94 for `gated` (at L0 45), which decides by one number and',
   '  measures by another. `relu-l1-april` starts with decoder rows of norm 0.1 and is still growing.',
   '- _Trees cost little._ `tree-sae` is within 0.02 of `topk` while every child hangs under an active parent. `h-sae` needs more steps:',
   '  with 2.5 M tokens it comes within 0.01 of `topk` at equal L0 (README).',
