@@ -388,7 +388,7 @@ export const treeSae = defineArchitecture({
   },
   sized: ({ width, k }) => ({
     layers: [Math.ceil(width / 4), width - Math.ceil(width / 4)],
-    k: [k - Math.ceil((k * 6) / 32), Math.ceil((k * 6) / 32)],
+    k: [Math.max(1, k - Math.ceil((k * 6) / 32)), Math.ceil((k * 6) / 32)],
   }),
   cost({ layers, k, rootInitFrac }, d) {
     const active = k.reduce((sum, n) => sum + n, 0);
