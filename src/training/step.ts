@@ -14,10 +14,7 @@ export interface StepResult {
   learningRate: number;
   /** What the forward pass observed besides; empty if the step was not taken. */
   observed: Record<string, number>;
-  /**
-   * False if loss or gradient were not finite: then no parameter moved and no state changed. What comes before a forward pass in any
-   * case was done: rows that the plan renormalises first (Switch) are of unit norm.
-   */
+  /** False if loss or gradient were not finite: then nothing was changed, and what came before the forward pass was undone. */
   taken: boolean;
   /** Codes and reconstruction of the batch; valid until the device's next step. */
   forward: TrainingForward;

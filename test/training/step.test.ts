@@ -77,10 +77,8 @@ describe.each(names)('%s: a step without a finite loss', (arch) => {
       device.write(x, rows);
       return trainStep(device, sae, optimizer, x, index);
     };
-    // Rows that are normalised before every forward pass are so in any case; see every-architecture.test.ts.
-    const kept = sae.parameters.filter(({ unitRows }) => !unitRows || sae.update.renormalizeFirst === undefined);
     const state = async (): Promise<unknown> => ({
-      ...(await numbersOf(device, Object.fromEntries(kept.map(({ name, tensor }) => [name, tensor])))),
+      ...(await numbersOf(device, Object.fromEntries(sae.parameters.map(({ name, tensor }) => [name, tensor])))),
       ...(await numbersOf(device, { ...optimizer.state, ...sae.state })),
       host: { ...sae.hostState },
       taken: optimizer.taken,

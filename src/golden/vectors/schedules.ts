@@ -81,7 +81,7 @@ export function runSchedules(_device: Device, path: string, report: Report): voi
     const label = `${i}: ${row.name}`;
     const make = known.find(([name]) => [row.name, row.scheduler].join(' ').startsWith(name))?.[1];
     if (!make) {
-      report.skip(label, 'belongs to an architecture that is not implemented');
+      report.skip(label, 'a schedule that no architecture here uses');
       continue;
     }
     const schedule = make(row);
