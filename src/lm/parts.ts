@@ -3,21 +3,12 @@ import { Tensor } from 'onnxruntime-node';
 import { InputError } from '../core/errors.ts';
 import { cutPrefix, cutSuffix, type StreamType } from './cut.ts';
 import type { Graph } from './graph.ts';
+import { feed } from './feeds.ts';
 import { elementTypeOf } from './onnx/element-types.ts';
 import type { OnnxModel } from './onnx/model-file.ts';
 import { Session, type RunOptions } from './session.ts';
-import { packTokens, positionsOf, type TokenBatch } from './tokens.ts';
+import { packTokens, type TokenBatch } from './tokens.ts';
 import type { Trunk } from './trunk.ts';
-
-/** What each input of a model is fed with. */
-const FEEDS: Readonly<Record<string, (batch: TokenBatch) => BigInt64Array>> = {
-  input_ids: ({ ids }) => ids,
-  attention_mask: ({ mask }) => mask,
-  position_ids: positionsOf,
-};
-
-/** Names of the model inputs that {@link Prefix} and {@link Suffix} can feed. */
-export const FED_INPUTS: readonly string[] = Object.keys(FEEDS);
 
 /** Tokens → residual stream. */
 export class Prefix {
@@ -134,9 +125,4 @@ async function widthOf(session: Session, inputs: readonly string[], tensor: stri
     );
   }
   return dims[2];
-}
-
-function feed(inputs: readonly string[], batch: TokenBatch): Record<string, Tensor> {
-  const shape = [batch.n, batch.length];
-  return Object.fromEntries(inputs.map((name) => [name, new Tensor('int64', FEEDS[name](batch), shape)]));
 }
