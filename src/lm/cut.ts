@@ -57,13 +57,13 @@ export function cutSuffix(
   layer: number,
   { type, d }: StreamType,
 ): SuffixPart {
-  const residual = trunk.residuals[layer];
+  const residual = trunk.blocks[layer].post;
   // Of the stream further up only the shape can matter from here on, and that is the same everywhere on the stream.
   const above = new Set(trunk.stream.slice(0, trunk.stream.indexOf(residual)));
   const rename = (read: string): string => (above.has(read) ? residual : read);
   const kept = graph.ancestors(trunk.logits, (read) => (rename(read) === residual ? undefined : read));
   const nodes = select(graph, kept).map((node) => renameReads(node, rename));
-  const residualInput = type === FLOAT ? residual : unusedName(graph, `${residual}_float32`);
+  const residualInput = type === FLOAT ? residual : graph.unusedName(`${residual}_float32`);
   if (residualInput !== residual) nodes.unshift(castNode(residualInput, residual, type));
   const declared = model.graph.output.find(({ name }) => name === trunk.logits);
   const output = toFloat(nodes, graph, trunk.logits, declared?.type?.tensorType?.elemType ?? FLOAT);
@@ -118,7 +118,7 @@ function assemble(
 /** Appends a conversion to float32 if it is needed; returns the name of the result. */
 function toFloat(nodes: NodeProto[], graph: Graph, tensor: string, type: number): string {
   if (type === FLOAT) return tensor;
-  const name = unusedName(graph, `${tensor}_float32`);
+  const name = graph.unusedName(`${tensor}_float32`);
   nodes.push(castNode(tensor, name, FLOAT));
   return name;
 }
@@ -133,11 +133,4 @@ function floats(name: string, d?: number): ValueInfoProto {
   const dim = [{}, {}, { value: { case: 'dimValue' as const, value: BigInt(d ?? 0) } }];
   const tensorType = d === undefined ? { elemType: FLOAT } : { elemType: FLOAT, shape: { dim } };
   return create(ValueInfoProtoSchema, { name, type: { tensorType } });
-}
-
-function unusedName(graph: Graph, wish: string): string {
-  const taken = (name: string): boolean => graph.producer(name) !== undefined || graph.weights.has(name);
-  let name = wish;
-  while (taken(name)) name += '_';
-  return name;
 }
