@@ -23,7 +23,8 @@ export interface Part {
   readonly proto: ModelProto;
   /** Inputs of the whole model that this part reads (input_ids, attention_mask, …). */
   readonly modelInputs: readonly string[];
-  readonly output: string;
+  /** Names of what it computes; one of them twice if it was asked for twice. */
+  readonly outputs: readonly string[];
 }
 
 export interface SuffixPart extends Part {
@@ -34,13 +35,19 @@ export interface SuffixPart extends Part {
 const ATTRIBUTE_INT = 2;
 
 /**
- * Tokens → the tensor after a block.
- * @param type what the model computes it in; left out where that is what is to be found out: then nothing is converted
+ * Tokens → some tensors, all of them in one pass; nothing that none of them needs is computed.
+ * @param type what the model computes them in; left out where that is what is to be found out: then nothing is converted
  */
-export function cutPrefix(model: OnnxModel, graph: Graph, tensor: string, type?: ElementType): Part {
-  const nodes = select(graph, graph.ancestors(tensor));
-  if (type === undefined) return assemble(model, graph, nodes, create(ValueInfoProtoSchema, { name: tensor }));
-  return assemble(model, graph, nodes, floats(toFloat(nodes, graph, tensor, type)));
+export function cutPrefix(model: OnnxModel, graph: Graph, tensors: readonly string[], type?: ElementType): Part {
+  const kept = new Set(tensors.flatMap((tensor) => [...graph.ancestors(tensor)]));
+  const nodes = select(graph, kept);
+  // The stream after a block is the stream before the next: two sites may be one tensor.
+  const distinct = [...new Set(tensors)];
+  const outputs = distinct.map((name) =>
+    type === undefined ? create(ValueInfoProtoSchema, { name }) : floats(toFloat(nodes, graph, name, type)),
+  );
+  const part = assemble(model, graph, nodes, outputs);
+  return { ...part, outputs: tensors.map((tensor) => part.outputs[distinct.indexOf(tensor)]) };
 }
 
 /** What the model computes its residual stream in, and the stream's width. */
@@ -67,7 +74,7 @@ export function cutSuffix(
   if (residualInput !== residual) nodes.unshift(castNode(residualInput, residual, type));
   const declared = model.graph.output.find(({ name }) => name === trunk.logits);
   const output = toFloat(nodes, graph, trunk.logits, declared?.type?.tensorType?.elemType ?? FLOAT);
-  const part = assemble(model, graph, nodes, floats(output), floats(residualInput, d));
+  const part = assemble(model, graph, nodes, [floats(output)], floats(residualInput, d));
   return { ...part, residualInput };
 }
 
@@ -87,7 +94,7 @@ function assemble(
   { proto, graph: whole }: OnnxModel,
   graph: Graph,
   nodes: NodeProto[],
-  output: ValueInfoProto,
+  outputs: ValueInfoProto[],
   ...extraInputs: ValueInfoProto[]
 ): Part {
   const read = new Set(nodes.flatMap(readsOf));
@@ -97,7 +104,7 @@ function assemble(
     node: nodes,
     initializer: whole.initializer.filter(({ name }) => read.has(name)),
     input: [...inputs, ...extraInputs],
-    output: [output],
+    output: outputs,
   });
   const { irVersion, producerName, producerVersion, opsetImport, metadataProps } = proto;
   const model = create(ModelProtoSchema, {
@@ -111,7 +118,7 @@ function assemble(
   return {
     proto: Object.assign(model, proto.$unknown && { $unknown: proto.$unknown }),
     modelInputs: inputs.map(({ name }) => name),
-    output: output.name,
+    outputs: outputs.map(({ name }) => name),
   };
 }
 
