@@ -1,31 +1,50 @@
-/** The language model behind a folder of harvested activations. */
+/** The language model behind activations: those of a folder, or of a training that was fed by the model itself. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MANIFEST_FILE, readManifest } from '../activations/manifest.ts';
 import { InputError } from '../core/errors.ts';
+import type { LiveConfig } from '../lm/live/config.ts';
 import { LanguageModel } from '../lm/model.ts';
+import { LIVE, type CommonConfig } from '../training/config.ts';
 import type { HarvestedModel } from './context.ts';
 
 /**
- * @param acts folder of shards, or the name of a generated source
- * @param folder of the model; the one that the harvest names by default
+ * @param common `acts` is a folder of shards, live, or the name of a generated source
+ * @param folder of the model; the one that the activations name by default
  * @returns why there is none, for generated activations and for a model that is no longer where it was
  * @throws InputError for a given folder that holds no model, and for another model than the one that was harvested
  */
-export async function openHarvestedModel(acts: string, folder?: string): Promise<HarvestedModel | string> {
+export async function openHarvestedModel(
+  { acts, live }: Pick<CommonConfig, 'acts' | 'live'>,
+  folder?: string,
+): Promise<HarvestedModel | string> {
+  if (acts === LIVE && live) return ofLiveRun(live, folder);
   if (!existsSync(join(acts, MANIFEST_FILE))) return 'the activations were not harvested from a language model';
   const { identity } = readManifest(acts);
-  const where = folder ?? identity.model.path;
-  if (folder === undefined && !existsSync(where)) {
-    return `the language model is not at ${where} any more; --model FOLDER says where it is`;
-  }
-  const model = await LanguageModel.open(where);
+  const model = await openModel(identity.model.path, folder);
+  if (typeof model === 'string') return model;
   if ((await model.hash()) !== identity.model.hash) {
     throw new InputError('this is not the language model that the activations come from: its weights differ', {
-      where,
+      where: model.folder,
       hint: `the harvest used ${identity.model.path}; --model FOLDER names another place`,
     });
   }
-  const { layer, packed, specials } = identity;
-  return { model, layer, bosId: specials.bos, dropped: specials.dropped, packed };
+  const { layer, hook, packed, specials } = identity;
+  return { model, layer, hook, bosId: specials.bos, dropped: specials.dropped, packed };
+}
+
+async function ofLiveRun(live: LiveConfig, folder: string | undefined): Promise<HarvestedModel | string> {
+  const model = await openModel(live.model, folder);
+  if (typeof model === 'string') return model;
+  const bosId = model.tokenizer.bosId ?? null;
+  const dropped = live.keepBos || bosId === null ? [] : [bosId];
+  return { model, layer: live.layer, hook: live.hook, bosId, dropped, packed: live.pack };
+}
+
+async function openModel(path: string, folder: string | undefined): Promise<LanguageModel | string> {
+  const where = folder ?? path;
+  if (folder === undefined && !existsSync(where)) {
+    return `the language model is not at ${where} any more; --model FOLDER says where it is`;
+  }
+  return LanguageModel.open(where);
 }
