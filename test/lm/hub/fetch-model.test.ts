@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
@@ -246,12 +247,8 @@ describe('an interrupted download', () => {
 
   it('does not believe what it finds: damaged bytes are downloaded again', async () => {
     const harness = await Harness.start();
-    harness.hub.spoil = ({ server }, answer) => {
-      if (server === 'storage') Object.assign(answer, { status: 404 });
-    };
-    await harness.failure();
-    harness.hub.spoil = () => {};
-    const [digest] = await digestOf(harness);
+    mkdirSync(join(harness.folder, 'blobs'), { recursive: true });
+    const digest = createHash('sha256').update(ONNX).digest('hex');
     const part = join(harness.folder, 'blobs', `${digest}.saeforest.incomplete`);
     for (const [bytes, ranges] of [
       [Buffer.alloc(100), 1],
@@ -270,14 +267,6 @@ describe('an interrupted download', () => {
       expect(asked.filter((name) => name.includes('bytes=')).length).toBe(ranges ?? 0);
     }
   });
-
-  async function digestOf(harness: Harness): Promise<string[]> {
-    const cache = join(temporaryFolder(), 'other');
-    const { folder } = await harness.fetch(undefined, { cache });
-    const link = readFileSync(join(folder, MODEL));
-    expect(link).toEqual(Buffer.from(ONNX));
-    return readdirSync(join(cache, 'models--tiny--model/blobs')).filter((name) => name.length === 64);
-  }
 });
 
 describe('a damaged download', () => {
