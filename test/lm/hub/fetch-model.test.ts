@@ -117,6 +117,22 @@ describe('a model of the Hub', () => {
     expect(existsSync(join(harness.folder, 'snapshots', commit, MODEL))).toBe(true);
   });
 
+  it('is the only ONNX file there is, and the cache does not take it for the preferred one', async () => {
+    const { 'onnx/model.onnx': _, 'onnx/model_q4.onnx': q4, ...others } = REPO;
+    const harness = await Harness.start({ ...others, 'onnx/odd.onnx': q4 });
+    const { path, reference, commit } = await harness.fetch();
+    expect(path).toBe(join(harness.folder, 'snapshots', commit, 'onnx/odd.onnx'));
+    expect(reference).toBe(`hf:tiny/model@${commit}/onnx/odd.onnx`);
+    harness.hub.seen.length = 0;
+    // The file was chosen: no question. Not chosen yet: the listing decides, and nothing is downloaded again.
+    expect((await harness.fetch(reference)).path).toBe(path);
+    expect(harness.hub.seen).toEqual([]);
+    expect((await harness.fetch(`hf:tiny/model@${commit}`)).path).toBe(path);
+    expect(harness.hub.seen.length).toBeGreaterThan(0);
+    expect(harness.hub.downloads).toEqual([]);
+    expect((await harness.fetch(undefined, { isOffline: true })).notes).toEqual([expect.stringContaining(reference)]);
+  });
+
   it('may have its configuration beside the ONNX file', async () => {
     const { 'config.json': config, ...others } = REPO;
     const harness = await Harness.start({ ...others, 'onnx/config.json': config });
@@ -514,9 +530,9 @@ describe('a refusal', () => {
     const text = await harness.failure();
     expect(text).toMatch(/^tiny\/model holds no ONNX model, only .gitattributes, README.md, config.json, /);
     expect(text).toMatch(/try: .*hf:onnx-community\/model-ONNX, .*optimum-cli export onnx --model tiny\/model/);
-    harness.hub.publish('tiny/model', { ...others, 'onnx/model_q4.onnx': q4 });
+    harness.hub.publish('tiny/model', { ...others, 'onnx/odd_1.onnx': q4, 'odd_2.onnx': q4 });
     expect(await harness.failure()).toMatch(
-      /^tiny\/model holds no onnx\/model.onnx or model.onnx\n.*\n {2}try: hf:tiny\/model\/onnx\/model_q4.onnx$/,
+      /^tiny\/model holds 2 ONNX files, none under a usual name\n.*\n {2}try: hf:tiny\/model\/onnx\/odd_1.onnx, hf:tiny\/model\/odd_2.onnx$/,
     );
     expect(harness.hub.downloads).toEqual([]);
   });
