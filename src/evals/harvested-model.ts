@@ -40,6 +40,6 @@ export async function openHarvestedModel(
       hint: `the harvest used ${identity.model.path}; --model FOLDER names another place`,
     });
   }
-  const { bos: bosId, dropped } = identity.specials;
-  return { model, layer: identity.layer, bosId, dropped };
+  const { layer, packed, specials } = identity;
+  return { model, layer, bosId: specials.bos, dropped: specials.dropped, packed };
 }
