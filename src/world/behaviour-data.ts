@@ -17,7 +17,7 @@ animal
   does: sees being; sleeps; hides; eats! fodder; drinks drinking-water; fears predator
   is: state colour
   at: wild-place
-  has: head leg
+  has: head
 mammal
   does: walks; runs; steps!; senses! animal; hears being; smells food
   is: texture
@@ -27,6 +27,7 @@ pet
   does: likes relative; chases rodent songbird; eats cured-meat milk; jumps; sits; sleeps; meets! person
   is: mood
   at: home-room dwelling garden
+  has: leg
 dog
   does: barks; bites worker; hunts rabbit; lifts toy
 cat
@@ -37,6 +38,7 @@ rabbit
 livestock
   does: eats fodder crop; stays!; likes country-worker
   at: farm field meadow
+  has: leg
 cow
   does: moos
 horse
@@ -49,6 +51,7 @@ predator
   does: hunts grazer livestock rodent; attacks animal person; eats grazer livestock red-meat; harms! being; roars
   is: strong vice
   at: woodland highland
+  has: leg
 wolf
   does: howls
 bear
@@ -64,6 +67,7 @@ rodent
   does: nibbles crop root-vegetable fibre; eats acorn crop; runs; fears pet raptor; hides
   is: small-size
   at: cellar field farm street
+  has: leg
 squirrel
   does: climbs tree; jumps; steals acorn berry; eats acorn berry
   at: woodland park
@@ -71,6 +75,7 @@ grazer
   does: eats grass leaf; runs; drinks! drinking-water; fears lion wolf
   at: plain
   is: large-size
+  has: leg
 deer
   does: jumps; hides
   at: woodland meadow
@@ -86,11 +91,11 @@ sea-mammal
 bat
   does: flies; eats winged-insect; hunts mosquito; sleeps
   at: cellar woodland castle
-  has: wing
+  has: wing leg
 bird
   does: flies; nests; eats berry crop insect; chirps
   at: greenery woodland
-  has: wing beak
+  has: wing beak leg
 songbird
   does: sings; chirps; greets person
   at: garden tree park forest
@@ -132,12 +137,13 @@ snake
   never: walks
 lizard
   does: climbs; runs; chases insect
-  has: tail
+  has: tail leg
 insect
   does: crawls; eats plant-part; rests!
   is: tiny
   at: garden meadow
   never: drinks
+  has: leg
 winged-insect
   does: flies; buzzes; likes flower; floats
   has: wing
