@@ -28,6 +28,7 @@ import { openRun, RUN_FILES, type OpenRun } from '../training/runs.ts';
 import type { CommonConfig } from '../training/config.ts';
 import { openSource } from '../training/sources.ts';
 import type { ExtractOptions } from './extract.ts';
+import { hubHooks } from './model-argument.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How much of the forest is shown. */
@@ -246,7 +247,7 @@ async function tokensOf(
 ): Promise<(node: number) => string> {
   const tokens = sample?.tokens;
   if (!tokens) return () => '';
-  const harvested = await openHarvestedModel(common, folder);
+  const harvested = await openHarvestedModel(common, folder, hubHooks(terminal));
   if (typeof harvested === 'string') {
     terminal.note(`without tokens: ${harvested}`);
     return () => '';

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { HarvestProgress, HarvestReport } from '../lm/harvest.ts';
 import { count, defineCommand, list, text } from './command.ts';
 import { untilInterrupted } from './interrupt.ts';
+import { resolveArgument } from './model-argument.ts';
 import { layerList, parseSites } from './sites.ts';
 import { Countdown, duration, type Terminal } from './terminal.ts';
 
@@ -12,7 +13,7 @@ export const harvestCommand = defineCommand({
   usage: 'harvest',
   summary: 'Run a language model over text and store its activations at one or more places.',
   flags: [
-    { flag: '--model <folder>', help: 'language model (ONNX, tokenizer, config)' },
+    { flag: '--model <model>', help: 'language model: a folder (ONNX, tokenizer, config), or hf:owner/name' },
     { flag: '--text <file>', help: 'plain text or .jsonl with {"text": …} lines; may be repeated' },
     { flag: '--layer <n,…>', help: 'blocks, counted from 0; several are harvested in one pass' },
     {
@@ -54,11 +55,12 @@ export const harvestCommand = defineCommand({
   }),
   async run({ dtype, layer, hook, ...options }, terminal) {
     const { harvest } = await import('../lm/harvest.ts');
+    const { path, reference } = await resolveArgument(options.model, terminal);
     const sites = parseSites(layer, hook);
     const countdown = new Countdown(terminal);
     const report = await untilInterrupted(terminal, (signal) =>
       harvest(
-        { ...options, sites, dtype: DTYPES[dtype] },
+        { ...options, model: path, reference, sites, dtype: DTYPES[dtype] },
         {
           signal,
           onIndexing: (bytes, of) => countdown.report('bytes of text looked through', bytes, of),

@@ -31,7 +31,7 @@ export async function planHarvest(
   const reading = await openReading(options, onProgress);
   const { info, cut, dropped, hashes, documents, sites, tensors } = reading;
   const shared: Omit<HarvestIdentity, 'layer' | 'tensor' | 'hook'> = {
-    model: { path: options.model, hash: hashes.model, architecture: info.architecture },
+    model: { path: options.reference ?? options.model, hash: hashes.model, architecture: info.architecture },
     d: info.d,
     dtype: options.dtype ?? 'F16',
     context: cut.context,

@@ -14,6 +14,8 @@ import { TOKENIZER_FILES, type Tokenizer } from './tokenizer.ts';
 export interface ReadingOptions {
   /** Folder of the model. */
   model: string;
+  /** What is noted about where the model is from; its folder by default. */
+  reference?: string | undefined;
   /** Text files. */
   text: readonly string[];
   /** Where activations are read, all in one pass. */

@@ -5,17 +5,20 @@ import type { Normalization, NormalizationKind } from '../activations/normalizat
 import { NormalizedSource } from '../activations/normalized-source.ts';
 import { ShardSource } from '../activations/shard-source.ts';
 import type { ActivationSource } from '../activations/source.ts';
+import { SynthBench } from '../activations/synth-bench/synth-bench.ts';
 import { ToyTree } from '../activations/toy-tree.ts';
 import type { LiveConfig } from '../lm/live/config.ts';
 import { siteName, type Site } from '../lm/site.ts';
 import { LIVE, stepsOf, type CommonConfig } from './config.ts';
 
 /** Sources that need no folder. */
-export const BUILT_IN = ['synthetic:toy-tree', LIVE] as const;
+export const BUILT_IN = ['synthetic:toy-tree', 'synthetic:bench-16k', LIVE] as const;
 
 export interface OpenOptions {
   /** Threads of a language model. */
   threads?: number | undefined;
+  /** Told when opening takes long. */
+  note?: ((line: string) => void) | undefined;
   /** Told what a language model does before the first batch is there. */
   onProgress?: ((what: string, done: number, of: number) => void) | undefined;
 }
@@ -40,12 +43,16 @@ export async function openRawSources(
 ): Promise<ActivationSource[]> {
   const [first] = configs;
   if (first.acts === LIVE) return openLive(configs, options);
-  const source = await openStored(first);
+  const source = await openStored(first, options);
   return configs.map(() => source);
 }
 
-async function openStored({ acts, seed, heldOut, toyTree }: CommonConfig): Promise<ActivationSource> {
+async function openStored(
+  { acts, seed, heldOut, toyTree, synthBench }: CommonConfig,
+  { note }: OpenOptions,
+): Promise<ActivationSource> {
   if (acts === 'synthetic:toy-tree') return new ToyTree(seed, toyTree);
+  if (acts === 'synthetic:bench-16k') return SynthBench.open(seed, synthBench, note);
   if (acts.startsWith('synthetic:')) {
     throw new UsageError(unknownName('built-in source', acts, BUILT_IN), {
       hint: '--acts takes one of these or a folder made by saeforest harvest',
