@@ -18,7 +18,10 @@ import {
 } from './onnx/onnx_pb.ts';
 import type { Trunk } from './trunk.ts';
 
-/** A part of a model, runnable on its own. Activations at its edges are float32 whatever the model computes in. */
+/**
+ * A part of a model, runnable on its own. Activations at its edges are float32 whatever the model computes in; only a
+ * prefix may be asked for binary16.
+ */
 export interface Part {
   readonly proto: ModelProto;
   /** Inputs of the whole model that this part reads (input_ids, attention_mask, …). */
@@ -37,14 +40,21 @@ const ATTRIBUTE_INT = 2;
 /**
  * Tokens → some tensors, all of them in one pass; nothing that none of them needs is computed.
  * @param type what the model computes them in; left out where that is what is to be found out: then nothing is converted
+ * @param as what they are converted to
  */
-export function cutPrefix(model: OnnxModel, graph: Graph, tensors: readonly string[], type?: ElementType): Part {
+export function cutPrefix(
+  model: OnnxModel,
+  graph: Graph,
+  tensors: readonly string[],
+  type?: ElementType,
+  as: ElementType = FLOAT,
+): Part {
   const kept = new Set(tensors.flatMap((tensor) => [...graph.ancestors(tensor)]));
   const nodes = select(graph, kept);
   // The stream after a block is the stream before the next: two sites may be one tensor.
   const distinct = [...new Set(tensors)];
   const outputs = distinct.map((name) =>
-    type === undefined ? create(ValueInfoProtoSchema, { name }) : floats(toFloat(nodes, graph, name, type)),
+    type === undefined ? create(ValueInfoProtoSchema, { name }) : declare(convert(nodes, graph, name, type, as), as),
   );
   const part = assemble(model, graph, nodes, outputs);
   return { ...part, outputs: tensors.map((tensor) => part.outputs[distinct.indexOf(tensor)]) };
@@ -73,8 +83,9 @@ export function cutSuffix(
   const residualInput = type === FLOAT ? residual : graph.unusedName(`${residual}_float32`);
   if (residualInput !== residual) nodes.unshift(castNode(residualInput, residual, type));
   const declared = model.graph.output.find(({ name }) => name === trunk.logits);
-  const output = toFloat(nodes, graph, trunk.logits, declared?.type?.tensorType?.elemType ?? FLOAT);
-  const part = assemble(model, graph, nodes, [floats(output)], floats(residualInput, d));
+  const logitsType = declared?.type?.tensorType?.elemType ?? FLOAT;
+  const output = convert(nodes, graph, trunk.logits, logitsType, FLOAT);
+  const part = assemble(model, graph, nodes, [declare(output, FLOAT)], declare(residualInput, FLOAT, d));
   return { ...part, residualInput };
 }
 
@@ -122,11 +133,11 @@ function assemble(
   };
 }
 
-/** Appends a conversion to float32 if it is needed; returns the name of the result. */
-function toFloat(nodes: NodeProto[], graph: Graph, tensor: string, type: number): string {
-  if (type === FLOAT) return tensor;
-  const name = graph.unusedName(`${tensor}_float32`);
-  nodes.push(castNode(tensor, name, FLOAT));
+/** Appends a conversion if it is needed; returns the name of the result. */
+function convert(nodes: NodeProto[], graph: Graph, tensor: string, type: number, to: ElementType): string {
+  if (type === to) return tensor;
+  const name = graph.unusedName(`${tensor}_${to === FLOAT ? 'float32' : 'float16'}`);
+  nodes.push(castNode(tensor, name, to));
   return name;
 }
 
@@ -135,9 +146,9 @@ function castNode(from: string, to: string, type: ElementType): NodeProto {
   return create(NodeProtoSchema, { opType: 'Cast', input: [from], output: [to], attribute: [attribute] });
 }
 
-/** Declares a float32 tensor: [any, any, d] if a width is given, of any shape otherwise. */
-function floats(name: string, d?: number): ValueInfoProto {
+/** Declares a tensor: [any, any, d] if a width is given, of any shape otherwise. */
+function declare(name: string, elemType: ElementType, d?: number): ValueInfoProto {
   const dim = [{}, {}, { value: { case: 'dimValue' as const, value: BigInt(d ?? 0) } }];
-  const tensorType = d === undefined ? { elemType: FLOAT } : { elemType: FLOAT, shape: { dim } };
+  const tensorType = d === undefined ? { elemType } : { elemType, shape: { dim } };
   return create(ValueInfoProtoSchema, { name, type: { tensorType } });
 }
