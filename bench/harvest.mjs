@@ -100,7 +100,9 @@ async function speed() {
   // The whole model is so much slower that some of the batches do.
   const some = batches.filter((_, i) => i % 8 === 0);
   const model = await LanguageModel.open(folder);
-  const whole = await InferenceSession.create(join(folder, 'onnx', 'model.onnx'));
+  const whole = await InferenceSession.create(join(folder, 'onnx', 'model.onnx'), {
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  });
   for (const layer of layers) {
     const prefix = await model.prefix([siteOf(layer)]);
     const pool = await ForwardPool.start(folder, [siteOf(layer)], share);
