@@ -81,7 +81,7 @@ export function showIndexing(terminal: Terminal, bytes: number, of: number): voi
   terminal.progress(`texts   ${megabytes(bytes)} of ${megabytes(of)} MB`, bytes === of);
 }
 
-function progressLine({ rows, wanted, tokens, seconds, resumedRows }: HarvestProgress): string {
+export function progressLine({ rows, wanted, tokens, seconds, resumedRows }: HarvestProgress): string {
   const left = (seconds * Math.max(0, wanted - rows)) / (rows - resumedRows);
   const share = Math.min(100, (100 * rows) / wanted);
   return (
