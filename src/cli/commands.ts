@@ -12,6 +12,7 @@ import { extractCommand } from './extract.ts';
 import { harvestCommand } from './harvest.ts';
 import { lmInspect } from './lm-inspect.ts';
 import { worldText } from './world-text.ts';
+import { worldTree } from './world-tree.ts';
 
 export const commands: readonly Command[] = [
   demo,
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   evalCommand,
   extractCommand,
   worldText,
+  worldTree,
   archs,
   benchStep,
   benchToyTreeCommand,
