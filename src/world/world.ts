@@ -92,12 +92,13 @@ export class World {
   document(split: Split, i: number): WorldDocument {
     const { chance, sentences } = this.#tell(split, i);
     const { switching, borrowing } = this.config;
-    const mixing = this.#languages.size > 1 ? switching + borrowing : 0;
-    const isMixed = chance.happens(mixing);
+    const language = chance.pick(this.#languages);
+    const mixing = switching + borrowing;
+    const isMixed = this.#languages.size > 1 && chance.happens(mixing);
     if (isMixed && chance.happens(switching / mixing)) {
+      // The language drawn above is not seen in the text: it loosens the bound by ln 3 per document that switches.
       return this.#write(chance, sentences, (writer) => writer.speak(chance.pick(this.#languages)));
     }
-    const language = chance.pick(this.#languages);
     const lender = isMixed ? this.#other(chance, language) : language;
     return this.#write(chance, sentences, (writer) => writer.speak(language, lender, isMixed ? BORROWED : 0));
   }
