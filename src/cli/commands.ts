@@ -13,6 +13,7 @@ import { harvestCommand } from './harvest.ts';
 import { lmFetch } from './lm-fetch.ts';
 import { lmInspect } from './lm-inspect.ts';
 import { worldText } from './world-text.ts';
+import { worldTree } from './world-tree.ts';
 
 export const commands: readonly Command[] = [
   demo,
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   evalCommand,
   extractCommand,
   worldText,
+  worldTree,
   archs,
   benchStep,
   benchToyTreeCommand,
