@@ -141,13 +141,14 @@ describe('golden', () => {
     expect(errors).toContain('num_tokens_since_fired');
   });
 
-  describe('metrics', () => {
-    const copy = (metric: string): string => {
-      const folder = join(scratch, metric, 'a');
-      cpSync(join(FIXTURES, 'metrics/synthsae/a'), folder, { recursive: true });
-      return folder;
-    };
+  /** A copy of the case under the name of a metric. */
+  function copy(metric: string): string {
+    const folder = join(scratch, metric, 'a');
+    cpSync(join(FIXTURES, 'metrics/synthsae/a'), folder, { recursive: true });
+    return folder;
+  }
 
+  describe('metrics', () => {
     it.each(['post', 'post_conflict_free', 'zipf', 'compensation_factors', 'linear_factors'])(
       'synthsae: finds an altered %s',
       async (tensor) => {
