@@ -21,8 +21,8 @@ import type { Trunk } from './trunk.ts';
 /** A part of a model, runnable on its own. Activations at its edges are float32 whatever the model computes in. */
 export interface Part {
   readonly proto: ModelProto;
-  /** Inputs of the whole model that this part reads (input_ids, attention_mask, …). */
-  readonly modelInputs: readonly string[];
+  /** Inputs of the whole model that this part reads (input_ids, attention_mask, …), as the graph declares them. */
+  readonly modelInputs: readonly ValueInfoProto[];
   readonly output: string;
 }
 
@@ -33,14 +33,16 @@ export interface SuffixPart extends Part {
 
 const ATTRIBUTE_INT = 2;
 
-/**
- * Tokens → the tensor after a block.
- * @param type what the model computes it in; left out where that is what is to be found out: then nothing is converted
- */
-export function cutPrefix(model: OnnxModel, graph: Graph, tensor: string, type?: ElementType): Part {
+/** Tokens → a tensor. */
+export function cutPrefix(model: OnnxModel, graph: Graph, tensor: string): Part {
   const nodes = select(graph, graph.ancestors(tensor));
-  if (type === undefined) return assemble(model, graph, nodes, create(ValueInfoProtoSchema, { name: tensor }));
-  return assemble(model, graph, nodes, floats(toFloat(nodes, graph, tensor, type)));
+  const output = graph.isSinglePrecision ? tensor : appendCast(nodes, graph, tensor);
+  return assemble(model, graph, nodes, floats(output));
+}
+
+/** As {@link cutPrefix}, without a conversion to float32: to find out what the model computes a tensor in. */
+export function cutRaw(model: OnnxModel, graph: Graph, tensor: string): Part {
+  return assemble(model, graph, select(graph, graph.ancestors(tensor)), create(ValueInfoProtoSchema, { name: tensor }));
 }
 
 /** What the model computes its residual stream in, and the stream's width. */
@@ -66,7 +68,8 @@ export function cutSuffix(
   const residualInput = type === FLOAT ? residual : graph.unusedName(`${residual}_float32`);
   if (residualInput !== residual) nodes.unshift(castNode(residualInput, residual, type));
   const declared = model.graph.output.find(({ name }) => name === trunk.logits);
-  const output = toFloat(nodes, graph, trunk.logits, declared?.type?.tensorType?.elemType ?? FLOAT);
+  const isFloat = (declared?.type?.tensorType?.elemType ?? FLOAT) === FLOAT;
+  const output = isFloat ? trunk.logits : appendCast(nodes, graph, trunk.logits);
   const part = assemble(model, graph, nodes, floats(output), floats(residualInput, d));
   return { ...part, residualInput };
 }
@@ -110,14 +113,13 @@ function assemble(
   });
   return {
     proto: Object.assign(model, proto.$unknown && { $unknown: proto.$unknown }),
-    modelInputs: inputs.map(({ name }) => name),
+    modelInputs: inputs,
     output: output.name,
   };
 }
 
-/** Appends a conversion to float32 if it is needed; returns the name of the result. */
-function toFloat(nodes: NodeProto[], graph: Graph, tensor: string, type: number): string {
-  if (type === FLOAT) return tensor;
+/** Appends a conversion to float32; returns the name of the result. */
+function appendCast(nodes: NodeProto[], graph: Graph, tensor: string): string {
   const name = graph.unusedName(`${tensor}_float32`);
   nodes.push(castNode(tensor, name, FLOAT));
   return name;

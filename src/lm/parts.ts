@@ -1,11 +1,12 @@
 /** The two runnable halves of a language model cut at one layer. */
 import { Tensor } from 'onnxruntime-node';
 import { InputError } from '../core/errors.ts';
-import { cutPrefix, cutSuffix, type StreamType } from './cut.ts';
+import { cutPrefix, cutRaw, cutSuffix, type StreamType } from './cut.ts';
 import type { Graph } from './graph.ts';
 import { feed } from './feeds.ts';
 import { elementTypeOf } from './onnx/element-types.ts';
 import type { OnnxModel } from './onnx/model-file.ts';
+import type { ValueInfoProto } from './onnx/onnx_pb.ts';
 import { Session, type RunOptions } from './session.ts';
 import { packTokens, type TokenBatch } from './tokens.ts';
 import type { Trunk } from './trunk.ts';
@@ -14,9 +15,9 @@ import type { Trunk } from './trunk.ts';
 export class Prefix {
   readonly d: number;
   readonly #session: Session;
-  readonly #inputs: readonly string[];
+  readonly #inputs: readonly ValueInfoProto[];
 
-  private constructor(session: Session, inputs: readonly string[], d: number) {
+  private constructor(session: Session, inputs: readonly ValueInfoProto[], d: number) {
     this.#session = session;
     this.#inputs = inputs;
     this.d = d;
@@ -27,10 +28,10 @@ export class Prefix {
     model: OnnxModel,
     graph: Graph,
     tensor: string,
-    { type, d }: StreamType,
+    { d }: StreamType,
     options?: RunOptions,
   ): Promise<Prefix> {
-    const part = cutPrefix(model, graph, tensor, type);
+    const part = cutPrefix(model, graph, tensor);
     const session = await Session.create(model, part, options);
     const width = await widthOf(session, part.modelInputs, tensor, model.path);
     if (width !== d) {
@@ -60,11 +61,11 @@ export class Prefix {
 /** Residual stream → logits. */
 export class Suffix {
   readonly #session: Session;
-  readonly #inputs: readonly string[];
+  readonly #inputs: readonly ValueInfoProto[];
   readonly #residualInput: string;
   readonly #d: number;
 
-  private constructor(session: Session, inputs: readonly string[], residualInput: string, d: number) {
+  private constructor(session: Session, inputs: readonly ValueInfoProto[], residualInput: string, d: number) {
     this.#session = session;
     this.#inputs = inputs;
     this.#residualInput = residualInput;
@@ -101,7 +102,7 @@ export class Suffix {
 
 /** Type and width of the residual stream, found by running one token up to `tensor`. */
 export async function measureStream(model: OnnxModel, graph: Graph, tensor: string): Promise<StreamType> {
-  const part = cutPrefix(model, graph, tensor);
+  const part = cutRaw(model, graph, tensor);
   const session = await Session.create(model, part);
   try {
     const type = elementTypeOf(session.outputType);
@@ -116,13 +117,23 @@ export async function measureStream(model: OnnxModel, graph: Graph, tensor: stri
   }
 }
 
-async function widthOf(session: Session, inputs: readonly string[], tensor: string, where: string): Promise<number> {
-  const { dims } = await session.run(feed(inputs, packTokens([Int32Array.of(0)], 0)));
-  if (dims.length !== 3 || dims[0] !== 1 || dims[1] !== 1) {
-    throw new InputError(
-      `"${tensor}" has shape [${dims.join(', ')}] for one token, expected [1, 1, d]: not a residual stream`,
-      { where },
-    );
-  }
-  return dims[2];
+/** Two sequences, so that a layout other than [n, length, d] shows. */
+const PROBE = packTokens([Int32Array.of(0, 1, 0), Int32Array.of(0, 1, 1)], 0);
+
+/** @throws InputError if a tensor is no activation: [n, length, d], or [n·length, d], which is the same in memory */
+async function widthOf(
+  session: Session,
+  inputs: readonly ValueInfoProto[],
+  tensor: string,
+  where: string,
+): Promise<number> {
+  const { dims } = await session.run(feed(inputs, PROBE));
+  const { n, length } = PROBE;
+  const rows = dims.slice(0, -1).join();
+  if (rows === `${n},${length}` || rows === `${n * length}`) return dims[dims.length - 1];
+  throw new InputError(
+    `"${tensor}" has shape [${dims.join(', ')}] for ${n} sequences of ${length} tokens, expected [${n}, ${length}, d]: ` +
+      'not a residual stream',
+    { where },
+  );
 }

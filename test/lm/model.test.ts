@@ -10,7 +10,7 @@ import { StringStringEntryProtoSchema, type ModelProto } from '../../src/lm/onnx
 import { packTokens } from '../../src/lm/tokens.ts';
 import { describeWithShared } from '../support/shared.ts';
 import { completeFolder, CONFIG } from './folder.ts';
-import { asModel, encode, GraphBuilder, tinyTransformer } from './tiny.ts';
+import { asModel, encode, GraphBuilder, intsAttribute, tinyTransformer } from './tiny.ts';
 
 const tiny = tinyTransformer({ layers: 2, wiring: 'sequential' });
 const batch = packTokens([Int32Array.of(2, 3, 4), Int32Array.of(5)], 0);
@@ -124,12 +124,13 @@ describe('LanguageModel', () => {
 
   it('refuses a trunk that is no residual stream in shape', async () => {
     const b = new GraphBuilder();
-    const flat = b.node('Reshape', [b.node('Gather', [b.weight(11, 8), 'input_ids']), b.ints(-1, 8)]);
-    const mixed = b.node('MatMul', [flat, b.node('Transpose', [flat])]);
-    const out = b.node('Add', [flat, b.node('MatMul', [mixed, flat])]);
+    const perm = (...axes: number[]) => [intsAttribute('perm', axes)];
+    const stream = b.node('Transpose', [b.node('Gather', [b.weight(11, 8), 'input_ids'])], perm(1, 0, 2));
+    const mixed = b.node('MatMul', [stream, b.node('Transpose', [stream], perm(0, 2, 1))]);
+    const out = b.node('Add', [stream, b.node('MatMul', [mixed, stream])]);
     const model = asModel(b.graph(['input_ids'], [b.node('MatMul', [out, b.weight(8, 11)])]));
     const folder = completeFolder(model, { 'config.json': { vocab_size: 11 } });
-    expect((await failure(folder)).message).toContain('has shape [1, 8] for one token');
+    expect((await failure(folder)).message).toContain('has shape [3, 2, 8] for 2 sequences of 3 tokens');
   });
 
   it('reports tokens that the model does not have', async () => {
