@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { count, defineCommand, index, list, text } from './command.ts';
 import { untilInterrupted } from './interrupt.ts';
+import { resolveArgument } from './model-argument.ts';
 import { duration } from './terminal.ts';
 
 const DTYPES = { f16: 'F16', bf16: 'BF16', f32: 'F32' } as const;
@@ -10,7 +11,7 @@ export const harvestCommand = defineCommand({
   usage: 'harvest',
   summary: 'Run a language model over text and store the residual stream after one block.',
   flags: [
-    { flag: '--model <folder>', help: 'language model (ONNX, tokenizer, config)' },
+    { flag: '--model <model>', help: 'language model: a folder (ONNX, tokenizer, config), or hf:owner/name' },
     { flag: '--text <file>', help: 'plain text or .jsonl with {"text": …} lines; may be repeated' },
     { flag: '--layer <n>', help: 'block after which to read the residual stream, counted from 0' },
     { flag: '--tokens <n>', help: 'activations to store, e.g. 2M; the last document is completed' },
@@ -41,10 +42,13 @@ export const harvestCommand = defineCommand({
   }),
   async run({ dtype, context, separator, threads, ...options }, terminal) {
     const { harvest } = await import('../lm/harvest.ts');
+    const { path, reference } = await resolveArgument(options.model, terminal);
     const report = await untilInterrupted(terminal, (signal) =>
       harvest(
         {
           ...options,
+          model: path,
+          reference,
           dtype: DTYPES[dtype],
           ...(context !== undefined && { context }),
           ...(separator !== undefined && { separator }),

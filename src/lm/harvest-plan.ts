@@ -14,6 +14,8 @@ import { TOKENIZER_FILES, type Tokenizer } from './tokenizer.ts';
 export interface HarvestOptions {
   /** Folder of the model. */
   model: string;
+  /** What the manifest says about where the model is from; its folder by default. */
+  reference?: string;
   /** Text files. */
   text: readonly string[];
   /** Block, counted from 0. */
@@ -59,7 +61,7 @@ export async function planHarvest(options: HarvestOptions): Promise<HarvestPlan>
   const bos = tokenizer.bosId ?? null;
   const identity: HarvestIdentity = {
     model: {
-      path: options.model,
+      path: options.reference ?? options.model,
       hash: await model.hash(),
       architecture: info.architecture,
     },

@@ -1,5 +1,4 @@
 /** A part of a model loaded into ONNX Runtime; failures of the runtime become errors about the model or the input. */
-import { dirname } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { InputError } from '../core/errors.ts';
 import type { Part } from './cut.ts';
@@ -30,7 +29,7 @@ export class Session {
     const session: Record<string, unknown> = {
       // Threads that spin after a run take the cores away from everything else that this program does.
       intra_op: { allow_spinning: '0' },
-      ...(model.externalFiles.length > 0 && { [EXTERNAL_FOLDER]: dirname(where) }),
+      ...(model.externalFiles.length > 0 && { [EXTERNAL_FOLDER]: model.externalFolder }),
     };
     try {
       const created = await InferenceSession.create(encodeOnnxModel(part.proto, where), {

@@ -10,7 +10,7 @@ import { findTrunk } from '../../src/lm/trunk.ts';
 import { asModel, encode, GraphBuilder, intsAttribute, tinyTransformer, WIRINGS } from './tiny.ts';
 
 function parts(proto: ModelProto) {
-  const model = { path: 'test.onnx', proto, graph: proto.graph!, externalFiles: [] };
+  const model = { path: 'test.onnx', proto, graph: proto.graph!, externalFiles: [], externalFolder: '.' };
   const graph = new Graph(proto.graph!, 'test.onnx');
   return { model, graph, trunk: findTrunk(graph, 'test.onnx') };
 }

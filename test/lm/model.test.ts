@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -75,6 +75,27 @@ describe('LanguageModel', () => {
     expect(await model.hash()).toBe(expected);
     writeFileSync(join(folder, 'onnx/weights.bin'), data.subarray(0, data.length - 1));
     expect((await failure(folder)).message).toContain('truncated');
+  });
+
+  it('follows links to external data, as in the cache of the Hub', async () => {
+    const { model: proto } = tinyTransformer({ layers: 2, wiring: 'sequential' });
+    const data = moveOut(proto);
+    const folder = completeFolder(proto, { 'onnx/weights.bin': data });
+    const expected = await (await LanguageModel.open(folder)).hash();
+    mkdirSync(join(folder, 'blobs/deep'), { recursive: true });
+    for (const [name, blob] of [
+      ['model.onnx', 'blobs/0a'],
+      ['weights.bin', 'blobs/deep/0b'],
+    ]) {
+      renameSync(join(folder, 'onnx', name), join(folder, blob));
+      symlinkSync(join('..', blob), join(folder, 'onnx', name));
+    }
+    const linked = await LanguageModel.open(folder);
+    const inline = await LanguageModel.open(completeFolder(tiny.model));
+    const [outside, inside] = [await linked.suffix(0), await inline.suffix(0)];
+    const residual = await (await linked.prefix(0)).run(batch);
+    expect(await outside.run(batch, residual)).toEqual(await inside.run(batch, residual));
+    expect(await linked.hash()).toBe(expected);
   });
 
   it('names the valid layers', async () => {
