@@ -16,6 +16,7 @@ import {
   type NodeProto,
   type ValueInfoProto,
 } from './onnx/onnx_pb.ts';
+import { renameReads } from './rename.ts';
 import type { Trunk } from './trunk.ts';
 
 /** A part of a model, runnable on its own. Activations at its edges are float32 whatever the model computes in. */
@@ -45,10 +46,13 @@ export function cutRaw(model: OnnxModel, graph: Graph, tensor: string): Part {
   return assemble(model, graph, select(graph, graph.ancestors(tensor)), create(ValueInfoProtoSchema, { name: tensor }));
 }
 
-/** What the model computes its residual stream in, and the stream's width. */
+/** Form of a model's residual stream. */
 export interface StreamType {
   readonly type: ElementType;
+  /** Its width. */
   readonly d: number;
+  /** [n·length, d] instead of [n, length, d], which is the same in memory. */
+  readonly isFlat: boolean;
 }
 
 /** Residual stream after block `layer` → logits. */
@@ -57,11 +61,11 @@ export function cutSuffix(
   graph: Graph,
   trunk: Trunk,
   layer: number,
-  { type, d }: StreamType,
+  { type, d, isFlat }: StreamType,
 ): SuffixPart {
   const residual = trunk.blocks[layer].post;
-  // Of the stream further up only the shape can matter from here on, and that is the same everywhere on the stream.
-  const above = new Set(trunk.stream.slice(0, trunk.stream.indexOf(residual)));
+  // Of the stream further up only the shape can matter from here on, and that is the same before every block.
+  const above = new Set(trunk.blocks.slice(0, layer + 1).map(({ pre }) => pre));
   const rename = (read: string): string => (above.has(read) ? residual : read);
   const kept = graph.ancestors(trunk.logits, (read) => (rename(read) === residual ? undefined : read));
   const nodes = select(graph, kept).map((node) => renameReads(node, rename));
@@ -70,20 +74,18 @@ export function cutSuffix(
   const declared = model.graph.output.find(({ name }) => name === trunk.logits);
   const isFloat = (declared?.type?.tensorType?.elemType ?? FLOAT) === FLOAT;
   const output = isFloat ? trunk.logits : appendCast(nodes, graph, trunk.logits);
-  const part = assemble(model, graph, nodes, floats(output), floats(residualInput, d));
+  const part = assemble(
+    model,
+    graph,
+    nodes,
+    floats(output),
+    floats(residualInput, isFlat ? [undefined, d] : [undefined, undefined, d]),
+  );
   return { ...part, residualInput };
 }
 
 function select(graph: Graph, kept: ReadonlySet<number>): NodeProto[] {
   return graph.nodes.filter((_, i) => kept.has(i));
-}
-
-function renameReads(node: NodeProto, rename: (read: string) => string): NodeProto {
-  const input = node.input.map(rename);
-  if (input.every((name, i) => name === node.input[i])) return node;
-  const { output, name, opType, attribute, domain } = node;
-  const copy = create(NodeProtoSchema, { input, output, name, opType, attribute, domain });
-  return Object.assign(copy, node.$unknown && { $unknown: node.$unknown });
 }
 
 function assemble(
@@ -130,9 +132,13 @@ function castNode(from: string, to: string, type: ElementType): NodeProto {
   return create(NodeProtoSchema, { opType: 'Cast', input: [from], output: [to], attribute: [attribute] });
 }
 
-/** Declares a float32 tensor: [any, any, d] if a width is given, of any shape otherwise. */
-function floats(name: string, d?: number): ValueInfoProto {
-  const dim = [{}, {}, { value: { case: 'dimValue' as const, value: BigInt(d ?? 0) } }];
-  const tensorType = d === undefined ? { elemType: FLOAT } : { elemType: FLOAT, shape: { dim } };
-  return create(ValueInfoProtoSchema, { name, type: { tensorType } });
+/** Declares a float32 tensor: of the given sizes (undefined: any), or of any shape. */
+function floats(name: string, sizes?: readonly (number | undefined)[]): ValueInfoProto {
+  const dim = sizes?.map((size) =>
+    size === undefined ? {} : { value: { case: 'dimValue' as const, value: BigInt(size) } },
+  );
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: { tensorType: { elemType: FLOAT, ...(dim && { shape: { dim } }) } },
+  });
 }

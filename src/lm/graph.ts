@@ -1,6 +1,6 @@
 /** Index of an ONNX graph: who makes each tensor, who reads it, what depends on the inputs. */
 import { InputError } from '../core/errors.ts';
-import { BFLOAT16, DOUBLE, FLOAT16 } from './onnx/element-types.ts';
+import { BFLOAT16, DOUBLE, FLOAT16, INT64 } from './onnx/element-types.ts';
 import type { GraphProto, NodeProto, TensorProto } from './onnx/onnx_pb.ts';
 
 /** Nodes that read a tensor's shape and not its values. */
@@ -55,6 +55,32 @@ export class Graph {
   /** Whether a tensor depends on a graph input (weights and constants do not). */
   isDynamic(tensor: string): boolean {
     return this.#dynamic.has(tensor);
+  }
+
+  /** Tensors that are computed from the values of one, itself included. */
+  descendants(tensor: string): Set<string> {
+    const found = new Set([tensor]);
+    const pending = [tensor];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      for (const output of this.valueConsumers(next).flatMap((node) => this.nodes[node].output)) {
+        if (output === '' || found.has(output)) continue;
+        found.add(output);
+        pending.push(output);
+      }
+    }
+    return found;
+  }
+
+  /** Value of a weight or constant that is one integer. */
+  integer(tensor: string): number | undefined {
+    const node = this.producerNode(tensor);
+    const value = this.weights.get(tensor) ?? node?.attribute.find(({ name }) => name === 'value')?.t;
+    if (!value || (node && node.opType !== 'Constant') || value.dataType !== INT64) return undefined;
+    if (value.dims.reduce((a, b) => a * b, 1n) !== 1n) return undefined;
+    if (value.int64Data.length === 1) return Number(value.int64Data[0]);
+    const { rawData } = value;
+    if (rawData.length !== 8) return undefined;
+    return Number(new DataView(rawData.buffer, rawData.byteOffset).getBigInt64(0, true));
   }
 
   /** A name that no tensor has, `wish` itself if possible. */

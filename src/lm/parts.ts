@@ -1,14 +1,14 @@
 /** The two runnable halves of a language model cut at one layer. */
 import { Tensor } from 'onnxruntime-node';
 import { InputError } from '../core/errors.ts';
-import { cutPrefix, cutRaw, cutSuffix, type StreamType } from './cut.ts';
+import { cutPrefix, cutSuffix, type StreamType, type SuffixPart } from './cut.ts';
 import type { Graph } from './graph.ts';
 import { feed } from './feeds.ts';
-import { elementTypeOf } from './onnx/element-types.ts';
+import { widthOf } from './measure.ts';
 import type { OnnxModel } from './onnx/model-file.ts';
 import type { ValueInfoProto } from './onnx/onnx_pb.ts';
 import { Session, type RunOptions } from './session.ts';
-import { packTokens, type TokenBatch } from './tokens.ts';
+import type { TokenBatch } from './tokens.ts';
 import type { Trunk } from './trunk.ts';
 
 /** Tokens → residual stream. */
@@ -33,7 +33,7 @@ export class Prefix {
   ): Promise<Prefix> {
     const part = cutPrefix(model, graph, tensor);
     const session = await Session.create(model, part, options);
-    const width = await widthOf(session, part.modelInputs, tensor, model.path);
+    const width = await widthOf(session, part.modelInputs, tensor);
     if (width !== d) {
       throw new InputError(`"${tensor}" has width ${width}, the residual stream has ${d}`, { where: model.path });
     }
@@ -61,15 +61,13 @@ export class Prefix {
 /** Residual stream → logits. */
 export class Suffix {
   readonly #session: Session;
-  readonly #inputs: readonly ValueInfoProto[];
-  readonly #residualInput: string;
-  readonly #d: number;
+  readonly #part: SuffixPart;
+  readonly #stream: StreamType;
 
-  private constructor(session: Session, inputs: readonly ValueInfoProto[], residualInput: string, d: number) {
+  private constructor(session: Session, part: SuffixPart, stream: StreamType) {
     this.#session = session;
-    this.#inputs = inputs;
-    this.#residualInput = residualInput;
-    this.#d = d;
+    this.#part = part;
+    this.#stream = stream;
   }
 
   static async create(
@@ -81,59 +79,30 @@ export class Suffix {
     options?: RunOptions,
   ): Promise<Suffix> {
     const part = cutSuffix(model, graph, trunk, layer, stream);
-    const session = await Session.create(model, part, options);
-    return new Suffix(session, part.modelInputs, part.residualInput, stream.d);
+    return new Suffix(await Session.create(model, part, options), part, stream);
   }
 
   /**
    * @param residual [n, length, d], as {@link Prefix.run} gives it
    * @returns [n, length, vocab]
+   * @throws InputError if the model computes logits of some positions only
    */
   async run(batch: TokenBatch, residual: Float32Array): Promise<Float32Array> {
-    const feeds = feed(this.#inputs, batch);
-    feeds[this.#residualInput] = new Tensor('float32', residual, [batch.n, batch.length, this.#d]);
-    return (await this.#session.run(feeds)).data as Float32Array;
+    const { n, length } = batch;
+    const { d, isFlat } = this.#stream;
+    const feeds = feed(this.#part.modelInputs, batch);
+    feeds[this.#part.residualInput] = new Tensor('float32', residual, isFlat ? [n * length, d] : [n, length, d]);
+    const { dims, data } = await this.#session.run(feeds);
+    if (dims.length !== 3 || dims[0] !== n || dims[1] !== length) {
+      throw new InputError(
+        `the logits have shape [${dims.join(', ')}] for ${n} sequences of ${length} tokens, expected [${n}, ${length}, vocabulary]`,
+        { where: this.#session.where, hint: 'export the model with the logits of all positions' },
+      );
+    }
+    return data as Float32Array;
   }
 
   async release(): Promise<void> {
     await this.#session.release();
   }
-}
-
-/** Type and width of the residual stream, found by running one token up to `tensor`. */
-export async function measureStream(model: OnnxModel, graph: Graph, tensor: string): Promise<StreamType> {
-  const part = cutRaw(model, graph, tensor);
-  const session = await Session.create(model, part);
-  try {
-    const type = elementTypeOf(session.outputType);
-    if (type === undefined) {
-      throw new InputError(`"${tensor}" is of type ${session.outputType}: not a residual stream`, {
-        where: model.path,
-      });
-    }
-    return { type, d: await widthOf(session, part.modelInputs, tensor, model.path) };
-  } finally {
-    await session.release();
-  }
-}
-
-/** Two sequences, so that a layout other than [n, length, d] shows. */
-const PROBE = packTokens([Int32Array.of(0, 1, 0), Int32Array.of(0, 1, 1)], 0);
-
-/** @throws InputError if a tensor is no activation: [n, length, d], or [n·length, d], which is the same in memory */
-async function widthOf(
-  session: Session,
-  inputs: readonly ValueInfoProto[],
-  tensor: string,
-  where: string,
-): Promise<number> {
-  const { dims } = await session.run(feed(inputs, PROBE));
-  const { n, length } = PROBE;
-  const rows = dims.slice(0, -1).join();
-  if (rows === `${n},${length}` || rows === `${n * length}`) return dims[dims.length - 1];
-  throw new InputError(
-    `"${tensor}" has shape [${dims.join(', ')}] for ${n} sequences of ${length} tokens, expected [${n}, ${length}, d]: ` +
-      'not a residual stream',
-    { where },
-  );
 }

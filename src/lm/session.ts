@@ -15,12 +15,13 @@ const EXTERNAL_FOLDER = 'model_external_initializers_file_folder_path';
 export class Session {
   readonly #session: InferenceSession;
   readonly #output: string;
-  readonly #where: string;
+  /** The model's file. */
+  readonly where: string;
 
   private constructor(session: InferenceSession, output: string, where: string) {
     this.#session = session;
     this.#output = output;
-    this.#where = where;
+    this.where = where;
   }
 
   /** @throws InputError if ONNX Runtime refuses the graph or its weights */
@@ -68,7 +69,7 @@ export class Session {
       return into;
     } catch (error) {
       throw new InputError(`the model cannot run on this input: ${firstLine(error)}`, {
-        where: this.#where,
+        where: this.where,
         hint: 'check that the text is not longer than the context and that tokenizer and model belong together',
         cause: error,
       });

@@ -6,7 +6,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { LanguageModel } from '../../src/lm/model.ts';
-import { StringStringEntryProtoSchema, type ModelProto } from '../../src/lm/onnx/onnx_pb.ts';
+import { NodeProtoSchema, StringStringEntryProtoSchema, type ModelProto } from '../../src/lm/onnx/onnx_pb.ts';
 import { packTokens } from '../../src/lm/tokens.ts';
 import { describeWithShared } from '../support/shared.ts';
 import { completeFolder, CONFIG } from './folder.ts';
@@ -31,7 +31,7 @@ describe('LanguageModel', () => {
       d: 8,
       vocab: 11,
       residuals: tiny.residuals.map((tensor, layer) => ({ layer, tensor })),
-      context: null,
+      context: 32,
     });
     expect(model.inputs).toEqual(['input_ids', 'attention_mask', 'position_ids']);
     const logits: Float32Array[] = [];
@@ -126,14 +126,16 @@ describe('LanguageModel', () => {
   });
 
   it('refuses a folder that does not exist', async () => {
-    expect((await failure('/nowhere/model')).message).toBe('the model folder does not exist');
+    expect((await failure('/nowhere/model')).message).toBe('there is no such model folder or ONNX file');
   });
 
   it('refuses a graph with inputs that it cannot feed', async () => {
     const { model } = tinyTransformer({ layers: 2, wiring: 'sequential' });
-    const [ids] = model.graph!.input;
-    model.graph!.input.push({ ...ids, name: 'past_key_values.0.key' });
-    expect((await failure(completeFolder(model))).message).toContain('"past_key_values.0.key"');
+    const graph = model.graph!;
+    const [ids] = graph.input;
+    graph.input.push({ ...ids, name: 'pixels' });
+    graph.node.push(create(NodeProtoSchema, { opType: 'Identity', input: ['pixels'], output: ['seen'] }));
+    expect((await failure(completeFolder(model))).message).toContain('input "pixels" is not one that');
   });
 
   it('refuses weights that do not fit, as ONNX Runtime finds', async () => {
@@ -151,7 +153,7 @@ describe('LanguageModel', () => {
     const out = b.node('Add', [stream, b.node('MatMul', [mixed, stream])]);
     const model = asModel(b.graph(['input_ids'], [b.node('MatMul', [out, b.weight(8, 11)])]));
     const folder = completeFolder(model, { 'config.json': { vocab_size: 11 } });
-    expect((await failure(folder)).message).toContain('has shape [3, 2, 8] for 2 sequences of 3 tokens');
+    expect((await failure(folder)).message).toContain('has shape [3, 4, 8] for 4 sequences of 3 tokens');
   });
 
   it('reports tokens that the model does not have', async () => {

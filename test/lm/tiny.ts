@@ -49,6 +49,10 @@ export class GraphBuilder {
     return this.#tensor([values.length], INT64, new Uint8Array(BigInt64Array.from(values, BigInt).buffer));
   }
 
+  int(value: number): string {
+    return this.#tensor([], INT64, new Uint8Array(BigInt64Array.of(BigInt(value)).buffer));
+  }
+
   graph(inputs: string[], outputs: string[], outputType = FLOAT): GraphProto {
     const dim = [
       { value: { case: 'dimParam' as const, value: 'n' } },
@@ -116,7 +120,7 @@ export interface Tiny {
   residuals: string[];
 }
 
-/** A runnable transformer with one head, learned positions, GELU written out (by-passed sums) and a padding mask. */
+/** A runnable transformer with one head, learned positions, GELU written out (by-passed sums) and a causal and a padding mask. */
 export function tinyTransformer(options: TinyOptions): Tiny {
   const { layers, wiring, norm = 'rms', flip = false, half = false, d = 8, vocab = 11 } = options;
   const b = new GraphBuilder();
@@ -133,11 +137,12 @@ export function tinyTransformer(options: TinyOptions): Tiny {
   let x = add(tokens, positions);
   // The mask takes its shape from the embedding, as in many exports: the stream is read there, but not its values.
   const visible = b.node('Cast', [b.node('Unsqueeze', ['attention_mask', b.ints(1)])], [intAttribute('to', float)]);
+  const size = (axis: number) => b.node('Gather', [b.node('Shape', [x]), b.ints(axis)]);
+  const shape = (...sizes: string[]) => b.node('Concat', sizes, [intAttribute('axis', 0)]);
   const masked = b.node('Mul', [b.node('Sub', [visible, scalar(1)]), scalar(1e4)]);
-  const mask = b.node('Expand', [
-    masked,
-    b.node('Concat', [b.node('Gather', [b.node('Shape', [x]), b.ints(0)]), b.ints(1, 1)], [intAttribute('axis', 0)]),
-  ]);
+  const ones = b.node('Expand', [b.floats([], [-1e4]), shape(size(1), size(1))]);
+  const future = half16(b.node('Trilu', [ones, b.int(1)], [intAttribute('upper', 1)]));
+  const mask = add(b.node('Expand', [masked, shape(size(0), b.ints(1, 1))]), future);
 
   const normalise = (input: string): string => {
     if (norm === 'layer') {
