@@ -1,6 +1,7 @@
 /**
  * Makes a graph plain before it is searched and cut, so that there is one form of everything that matters:
  *
+ * - operators that the file defines itself, in place (inline.ts);
  * - of a decoder with and without a cache of keys and values in one file (`decoder_model_merged.onnx`: an If on the input
  *   `use_cache_branch`), the one without;
  * - operators that add to the residual stream and do something else as well, taken apart (unfuse.ts): ONNX Runtime fuses
@@ -13,6 +14,7 @@ import { create } from '@bufbuild/protobuf';
 import { isKnownInput, TOKENS } from './feeds.ts';
 import { Graph, readsOf } from './graph.ts';
 import { BOOL, INT32, INT64 } from './onnx/element-types.ts';
+import { inlineFunctions } from './inline.ts';
 import type { OnnxModel } from './onnx/model-file.ts';
 import { GraphProtoSchema, NodeProtoSchema, type GraphProto, type NodeProto } from './onnx/onnx_pb.ts';
 import { renameReads } from './rename.ts';
@@ -20,12 +22,14 @@ import { unfuse } from './unfuse.ts';
 
 /** @throws InputError if the graph is damaged */
 export function asPlain(model: OnnxModel): OnnxModel {
-  const branched = takeBranches(model.graph);
+  const { node: inlined, opsetImport } = inlineFunctions(model.proto);
+  const branched = takeBranches(withParts(model.graph, { node: inlined }));
   const named = nameTokens(branched);
   const node = unfuse(named, new Graph(named, model.path));
   const read = new Set(node.flatMap(readsOf));
   const input = named.input.filter(({ name }) => read.has(name));
-  return { ...model, graph: withParts(named, { node, input }) };
+  const graph = withParts(named, { node, input });
+  return { ...model, graph, proto: { ...model.proto, graph, opsetImport, functions: [] } };
 }
 
 function withParts(graph: GraphProto, parts: Partial<Pick<GraphProto, 'node' | 'input' | 'initializer'>>): GraphProto {

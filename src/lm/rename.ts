@@ -18,8 +18,8 @@ export function renameReads(node: NodeProto, rename: Rename): NodeProto {
   const isSame =
     input.every((name, i) => name === node.input[i]) && attribute.every((value, i) => value === node.attribute[i]);
   if (isSame) return node;
-  const { output, name, opType, domain } = node;
-  const copy = create(NodeProtoSchema, { input, output, name, opType, attribute, domain });
+  const { output, name, opType, domain, overload } = node;
+  const copy = create(NodeProtoSchema, { input, output, name, opType, attribute, domain, overload });
   return Object.assign(copy, node.$unknown && { $unknown: node.$unknown });
 }
 
