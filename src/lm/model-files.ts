@@ -39,7 +39,8 @@ export interface ModelFiles {
  */
 export function findModelFiles(path: string): ModelFiles {
   if (!existsSync(path)) {
-    throw new InputError('there is no such model folder or ONNX file', { where: path, hint: 'check the path' });
+    const kind = path.endsWith('.onnx') ? 'file' : 'folder';
+    throw new InputError(`the model ${kind} does not exist`, { where: path, hint: 'check the path' });
   }
   if (statSync(path).isDirectory()) return { folder: path, model: chooseModel(path) };
   if (!path.endsWith('.onnx')) {

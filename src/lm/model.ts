@@ -27,6 +27,8 @@ export interface ModelInfo {
   readonly vocab: number;
   /** Tensor of the residual stream after each block. */
   readonly residuals: readonly { readonly layer: number; readonly tensor: string }[];
+  /** All places where activations can be read, block by block, with their tensors. */
+  readonly sites: readonly (Site & { readonly tensor: string })[];
   /** Longest sequence that the model was made for; null if neither config.json nor a table of positions says. */
   readonly context: number | null;
 }
@@ -63,6 +65,7 @@ export class LanguageModel {
       d: stream.d,
       vocab: config.vocab ?? sizes.tokens ?? tokenizer.size,
       residuals: trunk.blocks.map(({ post }, layer) => ({ layer, tensor: post })),
+      sites: places.sites.map((site) => ({ ...site, tensor: places.tensors.get(siteName(site))! })),
       context: shorter(config.context, sizes.positions) ?? null,
     };
   }
@@ -93,6 +96,11 @@ export class LanguageModel {
       );
     }
     return new LanguageModel(folder, config, tokenizer, model, trunk, places, sizes, stream);
+  }
+
+  /** Path of the ONNX file. */
+  get file(): string {
+    return this.#model.path;
   }
 
   /** Inputs of the whole graph. */

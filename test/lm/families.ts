@@ -6,7 +6,12 @@ import { feed } from '../../src/lm/feeds.ts';
 import { Graph } from '../../src/lm/graph.ts';
 import { LanguageModel } from '../../src/lm/model.ts';
 import { readOnnxModel } from '../../src/lm/onnx/model-file.ts';
-import { AttributeProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchema } from '../../src/lm/onnx/onnx_pb.ts';
+import {
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+} from '../../src/lm/onnx/onnx_pb.ts';
 import { asPlain } from '../../src/lm/plain.ts';
 import { HOOKS, type Hook } from '../../src/lm/site.ts';
 import type { TokenBatch } from '../../src/lm/tokens.ts';
@@ -89,16 +94,28 @@ async function runWhole(path: string, batch: TokenBatch): Promise<Float32Array> 
   const { graph } = readOnnxModel(path);
   const weights = new Set(graph.initializer.map(({ name }) => name));
   const session = await InferenceSession.create(path, { logSeverityLevel: 4 });
-  const results = await session.run(feed(graph.input.filter(({ name }) => !weights.has(name)), batch));
+  const results = await session.run(
+    feed(
+      graph.input.filter(({ name }) => !weights.has(name)),
+      batch,
+    ),
+  );
   return floatsOf(results.logits ?? results[session.outputNames[0]]);
 }
 
 async function runSites(path: string, model: LanguageModel, batch: TokenBatch): Promise<Map<string, Float32Array>> {
   const plain = asPlain(readOnnxModel(path));
   const graph = new Graph(plain.graph, path);
-  const tensors = [...new Set(model.sites.map((site) => model.tensor(site)))].filter((t) => graph.producer(t) !== undefined);
+  const tensors = [...new Set(model.sites.map((site) => model.tensor(site)))].filter(
+    (t) => graph.producer(t) !== undefined,
+  );
   const casts = tensors.map((t) =>
-    create(NodeProtoSchema, { opType: 'Cast', input: [t], output: [`${t}_site`], attribute: [create(AttributeProtoSchema, { name: 'to', i: 1n, type: 2 })] }),
+    create(NodeProtoSchema, {
+      opType: 'Cast',
+      input: [t],
+      output: [`${t}_site`],
+      attribute: [create(AttributeProtoSchema, { name: 'to', i: 1n, type: 2 })],
+    }),
   );
   const { node, name, initializer, input } = plain.graph;
   const cut = create(GraphProtoSchema, {

@@ -25,7 +25,7 @@ describe('LanguageModel', () => {
   it('says what it found, feeds positions, and composes its halves', async () => {
     const folder = completeFolder(tiny.model);
     const model = await LanguageModel.open(folder);
-    expect(model.info).toEqual({
+    expect(model.info).toMatchObject({
       architecture: 'TinyForCausalLM',
       layers: 2,
       d: 8,
@@ -126,7 +126,7 @@ describe('LanguageModel', () => {
   });
 
   it('refuses a folder that does not exist', async () => {
-    expect((await failure('/nowhere/model')).message).toBe('there is no such model folder or ONNX file');
+    expect((await failure('/nowhere/model')).message).toBe('the model folder does not exist');
   });
 
   it('refuses a graph with inputs that it cannot feed', async () => {
