@@ -6,7 +6,7 @@ import type { Bottlenecks } from './bottlenecks.ts';
 import { readsOf, type Graph } from './graph.ts';
 import type { NodeProto } from './onnx/onnx_pb.ts';
 
-/** One r' = r + f(r). */
+/** One r' = r + f(r), or α r + f(r) with a constant α. */
 export interface Addition {
   /** r */
   readonly skip: string;
@@ -45,7 +45,7 @@ function asAddition(graph: Graph, bottlenecks: Bottlenecks, node: NodeProto, sum
       return { skip: term, sum, ...sortTerms(graph, term, sum, inner) };
     }
     const producer = graph.producerNode(term);
-    if (producer && PASS_THROUGH.has(producer.opType)) terms.push(...producer.input);
+    if (producer && (PASS_THROUGH.has(producer.opType) || isScaling(graph, producer))) terms.push(...producer.input);
   }
   return undefined;
 }
@@ -106,6 +106,11 @@ function mixesPositions({ opType, input }: NodeProto, activations: ReadonlySet<s
   return PRODUCTS.has(opType) && input.slice(0, 2).every((operand) => activations.has(operand)) && input.length > 1;
 }
 
+/** Whether a node multiplies by a constant, as models do that weigh the stream: r' = α r + f(r). */
+function isScaling(graph: Graph, { opType, input }: NodeProto): boolean {
+  return (opType === 'Mul' || opType === 'Div') && input.filter((operand) => graph.isDynamic(operand)).length === 1;
+}
+
 type Kind = 'skip' | 'attention' | 'other' | 'constant';
 
 /** A tensor as the sum that it is. */
@@ -130,6 +135,10 @@ function expand(tensor: string, context: SumContext): SumTerm {
   const isSum = producer !== undefined && PASS_THROUGH.has(producer.opType);
   const operands = isSum ? producer.input.slice(0, producer.opType === 'Dropout' ? 1 : undefined) : [];
   const terms = operands.map((operand) => expand(operand, context));
+  if (producer && isScaling(graph, producer)) {
+    const isSkip = producer.input.some((operand) => expand(operand, context).kind === 'skip');
+    if (isSkip) return { tensor, kind: 'skip', terms };
+  }
   if (terms.length === 0) return { tensor, kind: mixed.has(tensor) ? 'attention' : 'other', terms };
   return { tensor, kind: commonKind(terms), terms };
 }

@@ -20,8 +20,11 @@ interface Values {
   at(i: number): number;
 }
 
-/** @param dims as declared; undefined where the graph does not say */
-type Feed = (batch: TokenBatch, dims: readonly Dimension[] | undefined) => Values;
+/**
+ * @param dims as declared; undefined where the graph does not say
+ * @param type element type, by its number
+ */
+type Feed = (batch: TokenBatch, dims: readonly Dimension[] | undefined, type: number) => Values;
 
 const perToken =
   (at: (batch: TokenBatch, i: number) => number): Feed =>
@@ -31,12 +34,41 @@ const single =
   (of: (batch: TokenBatch) => number): Feed =>
   (batch, dims = []) => ({ dims: dims.map(() => 1), at: () => of(batch) });
 
+/** [n, length], or of one rank more or less: [length], or [3, n, length] for those of text among images. */
+const positions: Feed = ({ n, length }, dims) => {
+  const sizes = { 1: [length], 3: [typeof dims?.[0] === 'number' ? dims[0] : 3, n, length] }[dims?.length ?? 2];
+  return { dims: sizes ?? [n, length], at: (i) => i % length };
+};
+
+/**
+ * [n, length], or which position sees which, [n, 1, length, length]: as numbers 1 and 0, or, in floating point, as what
+ * is added to the scores.
+ */
+const mask: Feed = ({ n, length, mask }, dims = [], type) => {
+  if (dims.length <= 2) return { dims: [n, length], at: (i) => Number(mask[i]) };
+  const heads = dims.slice(1, -2).map((size) => (typeof size === 'number' ? size : 1));
+  const rows = heads.reduce((a, b) => a * b, 1) * length;
+  const [seen, hidden] = type === FLOAT || type === FLOAT16 ? [0, LOWEST] : [1, 0];
+  return {
+    dims: [n, ...heads, length, length],
+    at: (i) => {
+      const row = Math.floor(i / length);
+      const key = i % length;
+      return key <= row % length && mask[Math.floor(row / rows) * length + key] !== 0n ? seen : hidden;
+    },
+  };
+};
+/** The most negative number of half precision. */
+const LOWEST = -65504;
+
+const CACHE = /^past/;
+
 const FEEDS: readonly (readonly [name: RegExp, feed: Feed])[] = [
   [/^input_ids$/, perToken(({ ids }, i) => Number(ids[i]))],
-  [/^attention_mask$/, perToken(({ mask }, i) => Number(mask[i]))],
-  [/^position_ids$/, perToken(({ length }, i) => i % length)],
-  [/^token_type_ids$/, perToken(() => 0)],
+  [/^(attention|attn|input)_mask$/, mask],
+  [/^position_ids$/, positions],
   [/^cache_position$/, ({ length }) => ({ dims: [length], at: (i) => i })],
+  [/^token_type_ids$/, perToken(() => 0)],
   [/^use_cache_branch$/, single(() => 0)],
   // How many positions, from the end, get logits: 0 stands for all of them.
   [/^(num_)?logits_to_keep$/, single(() => 0)],
@@ -46,7 +78,7 @@ const FEEDS: readonly (readonly [name: RegExp, feed: Feed])[] = [
     (batch, dims = []) => ({ dims: dims.map((_, i) => (i === 0 ? batch.n : 1)), at: (i) => tokensOf(batch, i) - 1 }),
   ],
   // A cache of the keys and values of no tokens: past_key_values.0.key, past_0, …
-  [/^past/, ({ n }, dims = []) => ({ dims: emptyCache(dims, n), at: () => 0 })],
+  [CACHE, ({ n }, dims = []) => ({ dims: emptyCache(dims, n), at: () => 0 })],
 ];
 
 const TYPES: Readonly<Record<number, (values: Values) => Tensor>> = {
@@ -73,6 +105,7 @@ export function refusal(input: ValueInfoProto): string | undefined {
   if (!isKnownInput(input.name)) return 'is not one that a language model is fed with';
   if (!(elemType in TYPES)) return `has a type that cannot be given (number ${elemType} of ONNX)`;
   const declared = dimensionsOf(input);
+  if (CACHE.test(input.name) && !declared) return 'has no declared shape';
   const { dims } = feedInput(input, PROBE);
   const isFree = declared?.every((size, i) => typeof size !== 'number' || size === dims[i]) ?? true;
   if (isFree && (declared?.length ?? dims.length) === dims.length) return undefined;
@@ -84,7 +117,8 @@ const PROBE = packTokens([new Int32Array(5), new Int32Array(5), new Int32Array(5
 
 function feedInput(input: ValueInfoProto, batch: TokenBatch): Tensor {
   const [, values] = FEEDS.find(([pattern]) => pattern.test(input.name))!;
-  return TYPES[input.type!.tensorType!.elemType](values(batch, dimensionsOf(input)));
+  const { elemType } = input.type!.tensorType!;
+  return TYPES[elemType](values(batch, dimensionsOf(input), elemType));
 }
 
 function dimensionsOf({ type }: ValueInfoProto): Dimension[] | undefined {
@@ -104,11 +138,18 @@ function tokensOf({ length, mask }: TokenBatch, row: number): number {
 }
 
 /**
- * The shape of an empty cache: the batch is the dimension whose name says so, or the first that is not fixed; the others
- * that are not fixed count tokens.
+ * The shape of an empty cache: of the dimensions that are not fixed, one is the batch and the others count tokens. Where
+ * one of the two is fixed, the shape contradicts the declaration.
  */
 function emptyCache(dims: readonly Dimension[], n: number): number[] {
-  const named = dims.findIndex((size) => typeof size === 'string' && size.includes('batch'));
-  const batch = named < 0 ? dims.findIndex((size) => typeof size !== 'number') : named;
-  return dims.map((size, i) => (typeof size === 'number' ? size : i === batch ? n : 0));
+  const isFree = (size: Dimension): boolean => typeof size !== 'number';
+  const isLength = (size: Dimension): boolean => size === 0 || (typeof size === 'string' && /past|seq|len/.test(size));
+  const isBatch = (size: Dimension): boolean => typeof size === 'string' && /batch/.test(size);
+  const batch = [isBatch, (size: Dimension) => isFree(size) && !isLength(size)]
+    .map((test) => dims.findIndex(test))
+    .find((place) => place >= 0);
+  const shape = dims.map((size, i) => (i === batch ? n : typeof size === 'number' ? size : 0));
+  if (batch === undefined) shape[0] = n;
+  if (!shape.includes(0)) shape[Math.max(0, shape.length - 2)] = 0;
+  return shape;
 }

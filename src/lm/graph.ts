@@ -162,9 +162,10 @@ function capturesOf(graph: GraphProto): string[] {
   return used.filter((name) => !own.has(name));
 }
 
+const isOther = (type: number | bigint | undefined): boolean => OTHER_FLOATS.has(Number(type));
+
 /** Whether numbers of another precision than float32 come in by an input, a weight, a constant or a conversion. */
 function hasOtherPrecision(graph: GraphProto): boolean {
-  const isOther = (type: number | bigint | undefined): boolean => OTHER_FLOATS.has(Number(type));
   if (graph.initializer.some(({ dataType }) => isOther(dataType))) return true;
   if (graph.input.some(({ type }) => isOther(type?.tensorType?.elemType))) return true;
   return graph.node.some(({ attribute }) =>

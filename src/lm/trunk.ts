@@ -96,8 +96,12 @@ function endOfStream(graph: Graph, bottlenecks: Bottlenecks, additions: readonly
   return end;
 }
 
-/** The output that is computed from most of the graph (caches of keys and values, or hidden states, need less of it). */
+/**
+ * The output by that name, or the one that is computed from most of the graph (caches of keys and values, or hidden
+ * states, need less of it).
+ */
 function findLogits(graph: Graph): string {
+  if (graph.outputs.includes('logits')) return 'logits';
   const sizes = graph.outputs.map((output) => graph.ancestors(output).size);
   return graph.outputs[sizes.indexOf(Math.max(...sizes))];
 }

@@ -57,9 +57,8 @@ describeWithShared('lm/stories3m', 'lm inspect of a real model', (folder) => {
       residuals,
       context: 512,
     });
-    const block = ({ layer }: { layer: number }): boolean => layer === 5;
     expect(sites).toHaveLength(24);
-    expect(sites.filter(block)).toEqual([
+    expect(sites.slice(-4)).toEqual([
       { layer: 5, hook: 'resid_pre', tensor: '/model/layers.4/Add_1_output_0' },
       { layer: 5, hook: 'attn_out', tensor: '/model/layers.5/self_attn/o_proj/MatMul_output_0' },
       { layer: 5, hook: 'mlp_out', tensor: '/model/layers.5/mlp/down_proj/MatMul_output_0' },

@@ -147,9 +147,12 @@ describe('LanguageModel', () => {
 
   it('refuses a trunk that is no residual stream in shape', async () => {
     const b = new GraphBuilder();
-    const perm = (...axes: number[]) => [intsAttribute('perm', axes)];
-    const stream = b.node('Transpose', [b.node('Gather', [b.weight(11, 8), 'input_ids'])], perm(1, 0, 2));
-    const mixed = b.node('MatMul', [stream, b.node('Transpose', [stream], perm(0, 2, 1))]);
+    const stream = b.node(
+      'Transpose',
+      [b.node('Gather', [b.weight(11, 8), 'input_ids'])],
+      [intsAttribute('perm', [1, 0, 2])],
+    );
+    const mixed = b.node('MatMul', [stream, b.node('Transpose', [stream], [intsAttribute('perm', [0, 2, 1])])]);
     const out = b.node('Add', [stream, b.node('MatMul', [mixed, stream])]);
     const model = asModel(b.graph(['input_ids'], [b.node('MatMul', [out, b.weight(8, 11)])]));
     const folder = completeFolder(model, { 'config.json': { vocab_size: 11 } });
