@@ -42,12 +42,22 @@ function asAddition(graph: Graph, bottlenecks: Bottlenecks, node: NodeProto, sum
     if (bottlenecks.next(term) !== sum) continue;
     const inner = between(graph, bottlenecks, term, sum);
     if ([...inner].some((i) => !PASS_THROUGH.has(graph.nodes[i].opType))) {
-      return { skip: term, sum, ...sortTerms(graph, term, sum, inner) };
+      const end = withBias(graph, sum);
+      return { skip: term, sum: end, ...sortTerms(graph, term, end, inner) };
     }
     const producer = graph.producerNode(term);
     if (producer && (PASS_THROUGH.has(producer.opType) || isScaling(graph, producer))) terms.push(...producer.input);
   }
   return undefined;
+}
+
+/** A sum to which a constant is added at once is not complete before that. */
+function withBias(graph: Graph, sum: string): string {
+  const [consumer, ...others] = graph.valueConsumers(sum);
+  if (consumer === undefined || others.length > 0) return sum;
+  const { opType, input, output } = graph.nodes[consumer];
+  const isBias = SUMS.has(opType) && input.every((operand) => operand === sum || !graph.isDynamic(operand));
+  return isBias ? withBias(graph, output[0]) : sum;
 }
 
 /** Nodes that are computed from `from` on the way to the bottleneck `to`. */

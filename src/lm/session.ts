@@ -43,11 +43,7 @@ export class Session {
       return new Session(created, part.output, where);
     } catch (error) {
       if (error instanceof InputError) throw error;
-      throw new InputError(`ONNX Runtime cannot load the model: ${firstLine(error)}`, {
-        where,
-        hint: 'the file may be damaged, or use operators that this version of ONNX Runtime does not have',
-        cause: error,
-      });
+      throw cannotLoad(error, where);
     }
   }
 
@@ -80,6 +76,40 @@ export class Session {
   async release(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** What ONNX Runtime says of operators that it does not know, or not for some type of numbers. */
+const UNKNOWN = [
+  /No Op registered for (?<operator>\w+) with domain_version of (?<version>\d+)/,
+  /Fatal error: (?<domain>[\w.]*):(?<operator>\w+)\(-?\d+\) is not a registered/,
+];
+const NOT_IMPLEMENTED = /Could not find an implementation for (?<operator>\w+)\(\d+\)/;
+
+function cannotLoad(error: unknown, where: string): InputError {
+  const line = firstLine(error);
+  const unknown = UNKNOWN.map((pattern) => pattern.exec(line)?.groups).find((groups) => groups !== undefined);
+  if (unknown) {
+    const { operator, version, domain } = unknown;
+    const origin = version === undefined ? `of "${domain}"` : `in version ${version} of the operator set`;
+    return new InputError(`the model uses an operator that ONNX Runtime does not know: ${operator} (${origin})`, {
+      where,
+      hint: 'export it with standard operators, and a newer or older operator set (opset)',
+      cause: error,
+    });
+  }
+  const operator = NOT_IMPLEMENTED.exec(line)?.groups?.operator;
+  if (operator !== undefined) {
+    return new InputError(`ONNX Runtime cannot compute ${operator} on the CPU in the model's type of numbers`, {
+      where,
+      hint: 'take an export in float32 or float16',
+      cause: error,
+    });
+  }
+  return new InputError(`ONNX Runtime cannot load the model: ${line}`, {
+    where,
+    hint: 'the file may be damaged',
+    cause: error,
+  });
 }
 
 function firstLine(error: unknown): string {

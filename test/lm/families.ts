@@ -1,6 +1,10 @@
-/** Compares a model with what Python computed from the same weights, at every site, and its halves with the whole. */
+/** The test models of test/fixtures/lm: what each has to show, and how far it is from it. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { create } from '@bufbuild/protobuf';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import { f16ToF32Table } from '../../src/core/floats.ts';
 import { SafetensorsFile } from '../../src/formats/safetensors.ts';
 import { feed } from '../../src/lm/feeds.ts';
 import { Graph } from '../../src/lm/graph.ts';
@@ -15,8 +19,46 @@ import {
 import { asPlain } from '../../src/lm/plain.ts';
 import { HOOKS, type Hook } from '../../src/lm/site.ts';
 import type { TokenBatch } from '../../src/lm/tokens.ts';
+import { TOKENIZER } from './folder.ts';
 import { encode } from './tiny.ts';
-import { dirname } from 'node:path';
+
+export const FIXTURES = join(import.meta.dirname, '../fixtures/lm');
+const MODEL = '.onnx.gz';
+
+export interface FamilyModel {
+  readonly family: string;
+  readonly export: string;
+}
+
+/** All test models; those that are to be refused have no reference. */
+export function familyModels(): { readonly models: FamilyModel[]; readonly refused: string[] } {
+  const folders = readdirSync(FIXTURES, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const models: FamilyModel[] = [];
+  const refused: string[] = [];
+  for (const { name: family } of folders) {
+    const files = readdirSync(join(FIXTURES, family)).sort();
+    if (!files.includes('reference.safetensors')) refused.push(family);
+    else
+      for (const file of files) if (file.endsWith(MODEL)) models.push({ family, export: file.slice(0, -MODEL.length) });
+  }
+  return { models, refused };
+}
+
+/** Writes one model of a family with all that belongs to it; @returns the path of its ONNX file */
+export function unpack(family: string, model: string, into: string): string {
+  const folder = join(into, family);
+  mkdirSync(join(folder, 'onnx'), { recursive: true });
+  const from = join(FIXTURES, family);
+  const vocab = Object.fromEntries(Array.from({ length: 48 }, (_, i) => [`t${i}`, i]));
+  const tokenizer = { ...TOKENIZER, added_tokens: [], model: { type: 'WordLevel', vocab, unk_token: 't1' } };
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
+  writeFileSync(join(folder, 'tokenizer_config.json'), '{}');
+  writeFileSync(join(folder, 'config.json'), readFileSync(join(from, 'config.json')));
+  for (const file of readdirSync(from).filter((name) => name === `${model}${MODEL}` || name.includes('_data'))) {
+    writeFileSync(join(folder, 'onnx', file.slice(0, -'.gz'.length)), gunzipSync(readFileSync(join(from, file))));
+  }
+  return join(folder, 'onnx', `${model}.onnx`);
+}
 
 /** What Python computed for one batch, padded on the right. */
 export interface Reference {
@@ -27,18 +69,16 @@ export interface Reference {
   readonly logits: Float32Array;
 }
 
-export function readReference(path: string): Reference {
-  const file = SafetensorsFile.open(path);
+export function readReference(folder: string): Reference {
+  const file = SafetensorsFile.open(join(folder, 'reference.safetensors'));
   try {
     const floats = (name: string): Float32Array => new Float32Array(file.read(name).buffer);
     const integers = (name: string): BigInt64Array => new BigInt64Array(file.read(name).buffer);
     const [n, length] = file.tensor('input_ids').shape;
     const [layers] = file.tensor('attn_out').shape;
     const [resid, attention, mlp] = ['resid', 'attn_out', 'mlp_out'].map(floats);
-    const part = (all: Float32Array, i: number): Float32Array => {
-      const size = attention.length / layers;
-      return all.subarray(i * size, (i + 1) * size);
-    };
+    const size = attention.length / layers;
+    const part = (all: Float32Array, i: number): Float32Array => all.subarray(i * size, (i + 1) * size);
     return {
       batch: { n, length, ids: integers('input_ids'), mask: integers('attention_mask') },
       layers,
@@ -54,97 +94,115 @@ export function readReference(path: string): Reference {
   }
 }
 
-/** Largest errors relative to the largest number, padding left out. */
+/** Of two tensors of a batch, padding left out. */
+export interface Distance {
+  /** Largest difference, relative to the largest number. */
+  readonly error: number;
+  /** 1 − cosine of the angle between them. */
+  readonly angle: number;
+}
+
 export interface Comparison {
-  /** Whole model, as the file is, against Python. */
-  readonly whole: number;
-  /** Activations against Python, over all layers. */
-  readonly sites: Record<Hook, number>;
-  /** Prefix · suffix against the whole model, over all layers. */
-  readonly halves: number;
+  readonly layers: number;
+  /** Logits of the file as it is against Python's. */
+  readonly whole: Distance;
+  /** Activations against Python's, the worst of all layers. */
+  readonly sites: Readonly<Record<Hook, Distance>>;
+  /** resid_pre + attn_out + mlp_out against resid_post. */
+  readonly sum: Distance;
+  /** Logits of prefix and suffix against those of the file as it is, the worst of all layers. */
+  readonly halves: Distance;
 }
 
 export async function compare(path: string, reference: Reference): Promise<Comparison> {
-  const { batch } = reference;
+  const { batch, layers } = reference;
   const logits = await runWhole(path, batch);
   const model = await LanguageModel.open(path);
-  const error = (got: Float32Array, wanted: Float32Array): number => relativeError(got, wanted, batch);
   const acts = await runSites(path, model, batch);
+  const at = (hook: Hook, layer: number): Float32Array => acts.get(model.tensor({ hook, layer }))!;
+  const overLayers = (measure: (layer: number) => Distance): Distance =>
+    Array.from({ length: layers }, (_, layer) => measure(layer)).reduce(worse);
   const sites = Object.fromEntries(
-    HOOKS.map((hook) => {
-      const errors = Array.from({ length: reference.layers }, (_, layer) => {
-        const got = acts.get(model.tensor({ hook, layer }));
-        return got ? error(got, reference.at(hook, layer)) : NaN;
-      });
-      return [hook, Math.max(...errors)];
-    }),
-  ) as Record<Hook, number>;
-  let halves = 0;
+    HOOKS.map((hook) => [hook, overLayers((layer) => distance(at(hook, layer), reference.at(hook, layer), batch))]),
+  ) as Record<Hook, Distance>;
+  const sum = overLayers((layer) => {
+    const [pre, attention, mlp] = HOOKS.filter((hook) => hook !== 'resid_post').map((hook) => at(hook, layer));
+    const total = pre.map((value, i) => value + attention[i] + mlp[i]);
+    return distance(total, at('resid_post', layer), batch);
+  });
+  const halves: Distance[] = [];
   for (let layer = 0; layer < model.info.layers; layer++) {
     const [prefix, suffix] = [await model.prefix(layer, { threads: 1 }), await model.suffix(layer, { threads: 1 })];
-    halves = Math.max(halves, error(await suffix.run(batch, await prefix.run(batch)), logits));
+    halves.push(distance(await suffix.run(batch, await prefix.run(batch)), logits, batch));
     await prefix.release();
     await suffix.release();
   }
-  return { whole: error(logits, reference.logits), sites, halves };
+  const whole = distance(logits, reference.logits, batch);
+  return { layers: model.info.layers, whole, sites, sum, halves: halves.reduce(worse) };
 }
+
+const worse = (a: Distance, b: Distance): Distance => ({
+  error: Math.max(a.error, b.error),
+  angle: Math.max(a.angle, b.angle),
+});
 
 /** Logits of the untouched file. */
 async function runWhole(path: string, batch: TokenBatch): Promise<Float32Array> {
   const { graph } = readOnnxModel(path);
   const weights = new Set(graph.initializer.map(({ name }) => name));
-  const session = await InferenceSession.create(path, { logSeverityLevel: 4 });
-  const results = await session.run(
-    feed(
-      graph.input.filter(({ name }) => !weights.has(name)),
-      batch,
-    ),
-  );
-  return floatsOf(results.logits ?? results[session.outputNames[0]]);
+  const inputs = graph.input.filter(({ name }) => !weights.has(name));
+  const session = await InferenceSession.create(path, { logSeverityLevel: 4, intraOpNumThreads: 1 });
+  try {
+    return floatsOf((await session.run(feed(inputs, batch))).logits);
+  } finally {
+    await session.release();
+  }
 }
 
+/** Every site of the model in one run. */
 async function runSites(path: string, model: LanguageModel, batch: TokenBatch): Promise<Map<string, Float32Array>> {
   const plain = asPlain(readOnnxModel(path));
   const graph = new Graph(plain.graph, path);
   const tensors = [...new Set(model.sites.map((site) => model.tensor(site)))].filter(
     (t) => graph.producer(t) !== undefined,
   );
+  const to = create(AttributeProtoSchema, { name: 'to', i: 1n, type: 2 });
   const casts = tensors.map((t) =>
-    create(NodeProtoSchema, {
-      opType: 'Cast',
-      input: [t],
-      output: [`${t}_site`],
-      attribute: [create(AttributeProtoSchema, { name: 'to', i: 1n, type: 2 })],
-    }),
+    create(NodeProtoSchema, { opType: 'Cast', input: [t], output: [`${t}_site`], attribute: [to] }),
   );
   const { node, name, initializer, input } = plain.graph;
-  const cut = create(GraphProtoSchema, {
-    node: [...node, ...casts],
-    name,
-    initializer,
-    input,
-    output: tensors.map((t) => ({ name: `${t}_site`, type: { tensorType: { elemType: 1 } } })),
-  });
+  const output = tensors.map((t) => ({ name: `${t}_site`, type: { tensorType: { elemType: 1 } } }));
+  const cut = create(GraphProtoSchema, { node: [...node, ...casts], name, initializer, input, output });
   const session = await InferenceSession.create(encode(create(ModelProtoSchema, { ...plain.proto, graph: cut })), {
     logSeverityLevel: 4,
+    intraOpNumThreads: 1,
     extra: { session: { model_external_initializers_file_folder_path: dirname(path) } },
   });
-  const results = await session.run(feed(input, batch));
-  return new Map(tensors.map((t) => [t, floatsOf(results[`${t}_site`])]));
+  try {
+    const results = await session.run(feed(input, batch));
+    return new Map(tensors.map((t) => [t, floatsOf(results[`${t}_site`])]));
+  } finally {
+    await session.release();
+  }
 }
 
-const floatsOf = ({ data }: Tensor): Float32Array => Float32Array.from(data as Float32Array);
+function floatsOf({ type, data }: Tensor): Float32Array {
+  if (type !== 'float16') return Float32Array.from(data as Float32Array);
+  const table = f16ToF32Table();
+  return Float32Array.from(data as Uint16Array, (bits) => table[bits]);
+}
 
-function relativeError(got: Float32Array, wanted: Float32Array, { n, length, mask }: TokenBatch): number {
-  if (got.length !== wanted.length) return Infinity;
+function distance(got: Float32Array, wanted: Float32Array, { n, length, mask }: TokenBatch): Distance {
+  if (got.length !== wanted.length) return { error: Infinity, angle: Infinity };
   const width = got.length / (n * length);
-  let worst = 0;
-  let largest = 0;
-  for (let i = 0; i < got.length; i++) {
+  let [difference, largest, product, squares, otherSquares] = [0, 0, 0, 0, 0];
+  for (const [i, value] of got.entries()) {
     if (mask[Math.floor(i / width)] === 0n) continue;
+    difference = Math.max(difference, Number.isNaN(value) ? Infinity : Math.abs(value - wanted[i]));
     largest = Math.max(largest, Math.abs(wanted[i]));
-    worst = Math.max(worst, Math.abs(got[i] - wanted[i]));
-    if (Number.isNaN(got[i])) return NaN;
+    product += value * wanted[i];
+    squares += value ** 2;
+    otherSquares += wanted[i] ** 2;
   }
-  return worst / largest;
+  return { error: difference / largest, angle: 1 - product / Math.sqrt(squares * otherSquares) };
 }

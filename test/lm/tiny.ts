@@ -118,6 +118,9 @@ export interface Tiny {
   model: ModelProto;
   /** Residual stream after each block. */
   residuals: string[];
+  /** What attention and MLP of each block add to it. */
+  attention: string[];
+  mlp: string[];
 }
 
 /** A runnable transformer with one head, learned positions, GELU written out (by-passed sums) and a causal and a padding mask. */
@@ -169,13 +172,20 @@ export function tinyTransformer(options: TinyOptions): Tiny {
   };
 
   const residuals: string[] = [];
+  const outputs = { attention: [] as string[], mlp: [] as string[] };
   for (let layer = 0; layer < layers; layer++) {
     if (wiring === 'sequential') {
-      x = residualAdd(x, attention(normalise(x)));
-      x = residualAdd(x, mlp(normalise(x)));
+      const a = attention(normalise(x));
+      x = residualAdd(x, a);
+      const m = mlp(normalise(x));
+      x = residualAdd(x, m);
+      outputs.attention.push(a);
+      outputs.mlp.push(m);
     } else {
       const a = attention(normalise(x));
       const m = mlp(normalise(x));
+      outputs.attention.push(a);
+      outputs.mlp.push(m);
       if (wiring === '(a+m)+x') x = residualAdd(add(a, m), x);
       if (wiring === '(a+x)+m') x = residualAdd(add(a, x), m);
       if (wiring === '(m+x)+a') x = residualAdd(add(m, x), a);
@@ -186,5 +196,6 @@ export function tinyTransformer(options: TinyOptions): Tiny {
   return {
     model: asModel(b.graph(['input_ids', 'attention_mask', 'position_ids'], [logits], float)),
     residuals,
+    ...outputs,
   };
 }
