@@ -95,6 +95,7 @@ export class LanguageModel {
         { where: model.path, hint: 'check that config.json and the ONNX file belong together' },
       );
     }
+    checkLogits(model, trunk.logits, stream.d, sizes.tokens ?? config.vocab);
     return new LanguageModel(folder, config, tokenizer, model, trunk, places, sizes, stream);
   }
 
@@ -181,6 +182,17 @@ function checkInputs({ graph, path }: OnnxModel, { isEncoderDecoder }: ModelConf
       where: path,
     });
   }
+}
+
+/** Refuses exports without the head, as they are made for features: as logits, their hidden states would make no sense. */
+function checkLogits({ graph, path }: OnnxModel, logits: string, d: number, vocab: number | undefined): void {
+  const { value } = graph.output.find(({ name }) => name === logits)?.type?.tensorType?.shape?.dim.at(-1) ?? {};
+  const width = value?.case === 'dimValue' ? Number(value.value) : undefined;
+  if (!logits.includes('hidden_state') && (width !== d || width === vocab)) return;
+  throw new InputError(`the graph returns hidden states ("${logits}") and no logits`, {
+    where: path,
+    hint: 'export the model for text generation: optimum-cli export onnx --task text-generation',
+  });
 }
 
 function shorter(a: number | undefined, b: number | undefined): number | undefined {

@@ -70,6 +70,11 @@ describe('what is no decoder-only language model', () => {
 
 const REFUSALS: Readonly<Record<string, RegExp>> = {
   bert: /InputError: not a causal language model/,
+  roberta: /InputError: not a causal language model/,
+  'bert-features': /InputError: not a causal language model/,
+  'gpt2-features': /InputError: the graph returns hidden states \("last_hidden_state"\) and no logits/,
+  't5-encoder': /InputError: half of an encoder-decoder model/,
+  't5-decoder': /InputError: half of an encoder-decoder model/,
 };
 
 /** One row for each family, one column for each export. */

@@ -11,6 +11,7 @@ import {
   type AttributeProto,
   type GraphProto,
   type ModelProto,
+  type NodeProto,
 } from '../../src/lm/onnx/onnx_pb.ts';
 import { asPlain } from '../../src/lm/plain.ts';
 import { findTrunk } from '../../src/lm/trunk.ts';
@@ -38,6 +39,25 @@ function expectClose(got: number[], wanted: number[]): void {
 function attention(b: GraphBuilder, x: string): string {
   const keys = b.node('Transpose', [x], [intsAttribute('perm', [0, 2, 1])]);
   return b.node('MatMul', [b.node('Softmax', [b.node('MatMul', [x, keys])]), x]);
+}
+
+function step(
+  opType: string,
+  input: string[],
+  output: string,
+  domain = '',
+  attribute: AttributeProto[] = [],
+): NodeProto {
+  return create(NodeProtoSchema, { opType, input, output: [output], domain, attribute, name: output });
+}
+
+/** A branch that multiplies a tensor of the graph around it by a weight of its own. */
+function branch(name: string, value: number, reads: string, output: string): GraphProto {
+  const inner = new GraphBuilder();
+  inner.floats([], [value]);
+  inner.weights[0].name = `${name}_factor`;
+  const node = [step('Mul', [reads, `${name}_factor`], output)];
+  return create(GraphProtoSchema, { name, node, initializer: inner.weights, output: [{ name: output }] });
 }
 
 describe('asPlain', () => {
@@ -87,13 +107,6 @@ describe('asPlain', () => {
   it('takes the branch without a cache, with its weights, and drops the inputs of the other', async () => {
     const outer = new GraphBuilder();
     const embedding = outer.node('Gather', [outer.weight(5, 4), 'input_ids']);
-    const branch = (name: string, value: number, reads: string, output: string): GraphProto => {
-      const inner = new GraphBuilder();
-      inner.floats([], [value]);
-      inner.weights[0].name = `${name}_factor`;
-      const node = create(NodeProtoSchema, { opType: 'Mul', input: [reads, `${name}_factor`], output: [output] });
-      return create(GraphProtoSchema, { name, node: [node], initializer: inner.weights, output: [{ name: output }] });
-    };
     const attribute = [
       create(AttributeProtoSchema, {
         name: 'then_branch',
@@ -129,8 +142,6 @@ describe('asPlain', () => {
     const y = own('Block', [own('Block', [x, b.weight(4)], 1), b.weight(4)]);
     const logits = b.node('MatMul', [y, b.weight(4, 5)]);
     const proto = asModel(b.graph(['input_ids'], [logits]));
-    const step = (opType: string, input: string[], output: string, domain = '', attribute: AttributeProto[] = []) =>
-      create(NodeProtoSchema, { opType, input, output: [output], domain, attribute, name: output });
     const reference = create(AttributeProtoSchema, { name: 'axis', refAttrName: 'dim', type: 2 });
     const opsetImport = [
       { domain: '', version: 17n },
