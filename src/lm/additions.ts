@@ -110,10 +110,16 @@ function mixedTensors(graph: Graph, from: string, inner: ReadonlySet<number>): R
   return mixed;
 }
 
-/** Whether a node mixes positions: a product of two activations, or an operator that is attention as a whole. */
-function mixesPositions({ opType, input }: NodeProto, activations: ReadonlySet<string>): boolean {
-  if (opType.endsWith('Attention')) return true;
-  return PRODUCTS.has(opType) && input.slice(0, 2).every((operand) => activations.has(operand)) && input.length > 1;
+/**
+ * Whether a node mixes positions: a product of two activations, an operator that is attention as a whole, or, in models
+ * that have something else for attention, a convolution or a recurrence.
+ */
+function mixesPositions(node: NodeProto, activations: ReadonlySet<string>): boolean {
+  const { opType, input, attribute } = node;
+  if (opType.endsWith('Attention') || opType === 'Scan') return true;
+  if (opType === 'Conv')
+    return attribute.some(({ name, ints }) => name === 'kernel_shape' && ints.some((size) => size > 1n));
+  return PRODUCTS.has(opType) && input.length > 1 && input.slice(0, 2).every((operand) => activations.has(operand));
 }
 
 /** Whether a node multiplies by a constant, as models do that weigh the stream: r' = α r + f(r). */

@@ -77,6 +77,11 @@ const FEEDS: readonly (readonly [name: RegExp, feed: Feed])[] = [
     /^(seqlens_k|past_seq_len)$/,
     (batch, dims = []) => ({ dims: dims.map((_, i) => (i === 0 ? batch.n : 1)), at: (i) => tokensOf(batch, i) - 1 }),
   ],
+  // What a convolution or recurrence remembers of no tokens.
+  [
+    /^past.*(conv|ssm|state)/,
+    ({ n }, dims = []) => ({ dims: dims.map((size) => (typeof size === 'number' ? size : n)), at: () => 0 }),
+  ],
   // A cache of the keys and values of no tokens: past_key_values.0.key, past_0, …
   [CACHE, ({ n }, dims = []) => ({ dims: emptyCache(dims, n), at: () => 0 })],
 ];

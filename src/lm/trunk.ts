@@ -5,7 +5,8 @@
  * The stream is a chain of additions r' = r + f(r) that are all bottlenecks (see bottlenecks.ts): the sum of one leads to
  * the skip operand of the next. Other additions do not look like that: an epsilon, a bias or a constant has no f; rotary
  * positions add two products and not the vector itself; a mask is not computed from the scores; the sums inside GELU are
- * by-passed. A sublayer is attention if it multiplies activations with activations, which weights × activations do not.
+ * by-passed. A sublayer is attention if it mixes positions: it multiplies activations with activations, which weights ×
+ * activations do not, or is a convolution or recurrence in the place of attention.
  *
  * A block starts at each addition whose f contains attention, and ends before the next: sequential blocks have two
  * additions (attention, MLP), parallel ones a single sum of three terms in any grouping.

@@ -43,6 +43,7 @@ describe('feed', () => {
     ['seqlens_k', INT32, ['b', 1], 'int32', [2, 1], [2, 0]],
     ['past_key_values.0.key', FLOAT, ['batch_size', 4, 'past_sequence_length', 8], 'float32', [2, 4, 0, 8], []],
     ['past_key_values.0.value', FLOAT16, ['s0', 4, 's1', 8], 'float16', [2, 4, 0, 8], []],
+    ['past_conv.0', FLOAT, ['batch', 2, 3], 'float32', [2, 2, 3], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
     ['past_key_values.0.key', FLOAT, ['batch', 4, 0, 8], 'float32', [2, 4, 0, 8], []],
     ['past_0', FLOAT, [2, 'batch', 4, 'past_seq_len', 8], 'float32', [2, 2, 4, 0, 8], []],
   ])('gives %s of type %i and shape %j', (name, elemType, dims, type, shape, values) => {

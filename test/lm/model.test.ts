@@ -24,6 +24,19 @@ async function failure(folder: string): Promise<Error> {
   return error as Error;
 }
 
+async function contextWhere(says: number): Promise<number | null> {
+  const folder = completeFolder(tiny.model, { 'config.json': { ...CONFIG, n_positions: says } });
+  return (await LanguageModel.open(folder)).info.context;
+}
+
+/** A tokenizer of `size` words, and a token after them. */
+function vocabulary(size: number, special: boolean) {
+  const words = Array.from({ length: size - 2 }, (_, i) => [`w${i}`, i + 2]);
+  const vocab = { '<unk>': 1, ...Object.fromEntries(words) };
+  const added_tokens = [{ id: size, content: '<image>', special, normalized: false }];
+  return { 'tokenizer.json': { ...TOKENIZER, added_tokens, model: { ...TOKENIZER.model, vocab } } };
+}
+
 describe('LanguageModel', () => {
   it('says what it found, feeds positions, and composes its halves', async () => {
     const folder = completeFolder(tiny.model);
@@ -178,23 +191,10 @@ describe('LanguageModel', () => {
   });
 
   it('knows the shorter of two contexts: that of config.json, and that of the table of positions', async () => {
-    const context = async (says: number) =>
-      (await LanguageModel.open(completeFolder(tiny.model, { 'config.json': { ...CONFIG, n_positions: says } }))).info
-        .context;
-    expect([await context(16), await context(64)]).toEqual([16, 32]);
+    expect([await contextWhere(16), await contextWhere(64)]).toEqual([16, 32]);
   });
 
   it('refuses a tokenizer with tokens that the model has no embedding for, special ones excepted', async () => {
-    const vocabulary = (size: number, special: boolean) => ({
-      'tokenizer.json': {
-        ...TOKENIZER,
-        added_tokens: [{ id: size, content: '<image>', special, normalized: false }],
-        model: {
-          ...TOKENIZER.model,
-          vocab: { '<unk>': 1, ...Object.fromEntries(Array.from({ length: size - 2 }, (_, i) => [`w${i}`, i + 2])) },
-        },
-      },
-    });
     const { message } = await failure(completeFolder(tiny.model, vocabulary(20, true)));
     expect(message).toContain('tokenizer and model do not belong together: "w17" is token 19');
     expect(message).toContain('embeddings for 11 tokens only');

@@ -118,6 +118,23 @@ describe('findTrunk', () => {
     expect(residualsOf(asModel(b.graph(['input_ids'], [logits])))).toEqual(residuals);
   });
 
+  it('takes a convolution along the sequence for attention, and one of width 1 for a product', () => {
+    const b = new GraphBuilder();
+    let x = b.node('Gather', [b.weight(5, 4), 'input_ids']);
+    const blocks = Array.from({ length: 2 }, () => {
+      const pre = x;
+      const conv = (input: string, width: number) =>
+        b.node('Conv', [input, b.weight(4, 4, width)], [intsAttribute('kernel_shape', [width])]);
+      const mixer = conv(x, 3);
+      x = b.node('Add', [x, mixer]);
+      const mlp = conv(x, 1);
+      x = b.node('Add', [x, mlp]);
+      return { pre, post: x, attention: [mixer], mlp: [mlp] };
+    });
+    const logits = b.node('MatMul', [x, b.weight(4, 5)]);
+    expect(trunkOf(asModel(b.graph(['input_ids'], [logits]))).blocks).toEqual(blocks);
+  });
+
   it('gives a sublayer all of its terms, and a bias that stands alone to the sublayer that is there', () => {
     const b = new GraphBuilder();
     const x = b.node('Gather', [b.weight(5, 4), 'input_ids']);
