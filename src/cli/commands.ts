@@ -12,6 +12,8 @@ import { extractCommand } from './extract.ts';
 import { harvestCommand } from './harvest.ts';
 import { lmFetch } from './lm-fetch.ts';
 import { lmInspect } from './lm-inspect.ts';
+import { worldText } from './world-text.ts';
+import { worldTree } from './world-tree.ts';
 
 export const commands: readonly Command[] = [
   demo,
@@ -21,6 +23,8 @@ export const commands: readonly Command[] = [
   train,
   evalCommand,
   extractCommand,
+  worldText,
+  worldTree,
   archs,
   benchStep,
   benchToyTreeCommand,

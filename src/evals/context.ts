@@ -9,10 +9,14 @@ import type { Sae } from '../sae/architecture.ts';
 export interface HarvestedModel {
   readonly model: LanguageModel;
   readonly layer: number;
+  /** Place in that block. */
+  readonly hook: string;
   /** Token that begins every sequence. */
   readonly bosId: number | null;
   /** Tokens whose rows were not stored. */
   readonly dropped: readonly number[];
+  /** Documents were joined into full contexts. */
+  readonly packed: boolean;
 }
 
 /** What is measured, and on what. */

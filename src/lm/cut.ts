@@ -24,7 +24,8 @@ export interface Part {
   readonly proto: ModelProto;
   /** Inputs of the whole model that this part reads (input_ids, attention_mask, …), as the graph declares them. */
   readonly modelInputs: readonly ValueInfoProto[];
-  readonly output: string;
+  /** Names of what it computes; one of them twice if it was asked for twice. */
+  readonly outputs: readonly string[];
 }
 
 export interface SuffixPart extends Part {
@@ -34,16 +35,21 @@ export interface SuffixPart extends Part {
 
 const ATTRIBUTE_INT = 2;
 
-/** Tokens → a tensor. */
-export function cutPrefix(model: OnnxModel, graph: Graph, tensor: string): Part {
-  const nodes = select(graph, graph.ancestors(tensor));
-  const output = graph.isSinglePrecision ? tensor : appendCast(nodes, graph, tensor);
-  return assemble(model, graph, nodes, floats(output));
+/** Tokens → some tensors, all of them in one pass; nothing that none of them needs is computed. */
+export function cutPrefix(model: OnnxModel, graph: Graph, tensors: readonly string[]): Part {
+  const kept = new Set(tensors.flatMap((tensor) => [...graph.ancestors(tensor)]));
+  const nodes = select(graph, kept);
+  // The stream after a block is the stream before the next: two sites may be one tensor.
+  const distinct = [...new Set(tensors)];
+  const outputs = distinct.map((tensor) => floats(graph.isSinglePrecision ? tensor : appendCast(nodes, graph, tensor)));
+  const part = assemble(model, graph, nodes, outputs);
+  return { ...part, outputs: tensors.map((tensor) => part.outputs[distinct.indexOf(tensor)]) };
 }
 
-/** As {@link cutPrefix}, without a conversion to float32: to find out what the model computes a tensor in. */
+/** Tokens → a tensor as it is, without a conversion to float32: to find out what the model computes it in. */
 export function cutRaw(model: OnnxModel, graph: Graph, tensor: string): Part {
-  return assemble(model, graph, select(graph, graph.ancestors(tensor)), create(ValueInfoProtoSchema, { name: tensor }));
+  const nodes = select(graph, graph.ancestors(tensor));
+  return assemble(model, graph, nodes, [create(ValueInfoProtoSchema, { name: tensor })]);
 }
 
 /** Form of a model's residual stream. */
@@ -78,7 +84,7 @@ export function cutSuffix(
     model,
     graph,
     nodes,
-    floats(output),
+    [floats(output)],
     floats(residualInput, isFlat ? [undefined, d] : [undefined, undefined, d]),
   );
   return { ...part, residualInput };
@@ -92,7 +98,7 @@ function assemble(
   { proto, graph: whole }: OnnxModel,
   graph: Graph,
   nodes: NodeProto[],
-  output: ValueInfoProto,
+  outputs: ValueInfoProto[],
   ...extraInputs: ValueInfoProto[]
 ): Part {
   const read = new Set(nodes.flatMap(readsOf));
@@ -102,7 +108,7 @@ function assemble(
     node: nodes,
     initializer: whole.initializer.filter(({ name }) => read.has(name)),
     input: [...inputs, ...extraInputs],
-    output: [output],
+    output: outputs,
   });
   const { irVersion, producerName, producerVersion, opsetImport, metadataProps } = proto;
   const model = create(ModelProtoSchema, {
@@ -116,7 +122,7 @@ function assemble(
   return {
     proto: Object.assign(model, proto.$unknown && { $unknown: proto.$unknown }),
     modelInputs: inputs,
-    output: output.name,
+    outputs: outputs.map(({ name }) => name),
   };
 }
 

@@ -21,11 +21,11 @@ const ROUNDING = 2e-3;
  */
 export async function measureStream(model: OnnxModel, graph: Graph, tensor: string, vocab = 2): Promise<StreamType> {
   const type = await elementType(model, graph, tensor);
-  const part = cutPrefix(model, graph, tensor);
+  const part = cutPrefix(model, graph, [tensor]);
   const session = await Session.create(model, part);
   try {
     const batch = probe(Math.max(2, Math.min(LAST_TOKENS, vocab)));
-    const { dims, data } = await session.run(feed(part.modelInputs, batch));
+    const [{ dims, data }] = await session.run(feed(part.modelInputs, batch));
     const d = checkShape(dims, batch, tensor, model.path);
     checkCausal(data as Float32Array, batch, d, model.path);
     return { type, d, isFlat: dims.length === 2 };
@@ -34,11 +34,15 @@ export async function measureStream(model: OnnxModel, graph: Graph, tensor: stri
   }
 }
 
-/** Width of an activation. @throws InputError if the session's output is none: see {@link measureStream} */
-export async function widthOf(session: Session, inputs: readonly ValueInfoProto[], tensor: string): Promise<number> {
+/** Widths of the activations that a session gives. @throws InputError if one is none: see {@link measureStream} */
+export async function widthsOf(
+  session: Session,
+  inputs: readonly ValueInfoProto[],
+  tensors: readonly string[],
+): Promise<number[]> {
   const batch = probe(2);
-  const { dims } = await session.run(feed(inputs, batch));
-  return checkShape(dims, batch, tensor, session.where);
+  const results = await session.run(feed(inputs, batch));
+  return results.map(({ dims }, i) => checkShape(dims, batch, tensors[i], session.where));
 }
 
 /** Sequences that differ in their last token; of unequal numbers, so that a layout other than [n, length, d] shows. */

@@ -121,9 +121,10 @@ export class LanguageModel {
     return this.#hash;
   }
 
-  /** Tokens → residual stream after block `layer`. @throws UsageError if there is no such layer */
-  async prefix(layer: number, options?: RunOptions): Promise<Prefix> {
-    return Prefix.create(this.#model, this.#places.graph, this.residual(layer), this.#stream, options);
+  /** Tokens → activations at some sites. @throws UsageError if the model has no such layer, or the layer no such place */
+  async prefix(sites: readonly Site[], options?: RunOptions): Promise<Prefix> {
+    const tensors = sites.map((site) => this.tensor(site));
+    return Prefix.create(this.#model, this.#places.graph, tensors, this.#stream, options);
   }
 
   /** Residual stream after block `layer` → logits. @throws UsageError if there is no such layer */

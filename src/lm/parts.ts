@@ -4,14 +4,14 @@ import { InputError } from '../core/errors.ts';
 import { cutPrefix, cutSuffix, type StreamType, type SuffixPart } from './cut.ts';
 import type { Graph } from './graph.ts';
 import { feed } from './feeds.ts';
-import { widthOf } from './measure.ts';
+import { widthsOf } from './measure.ts';
 import type { OnnxModel } from './onnx/model-file.ts';
 import type { ValueInfoProto } from './onnx/onnx_pb.ts';
 import { Session, type RunOptions } from './session.ts';
 import type { TokenBatch } from './tokens.ts';
 import type { Trunk } from './trunk.ts';
 
-/** Tokens → residual stream. */
+/** Tokens → activations at one or more sites, in one pass that ends at the deepest of them. */
 export class Prefix {
   readonly d: number;
   readonly #session: Session;
@@ -23,34 +23,31 @@ export class Prefix {
     this.d = d;
   }
 
-  /** @throws InputError if the stream does not have the width that the model's own first layer has */
+  /**
+   * @param tensors at least one; what {@link run} gives, in this order
+   * @throws InputError if one does not have the width that the model's own first layer has
+   */
   static async create(
     model: OnnxModel,
     graph: Graph,
-    tensor: string,
+    tensors: readonly string[],
     { d }: StreamType,
     options?: RunOptions,
   ): Promise<Prefix> {
-    const part = cutPrefix(model, graph, tensor);
+    const part = cutPrefix(model, graph, tensors);
     const session = await Session.create(model, part, options);
-    const width = await widthOf(session, part.modelInputs, tensor);
-    if (width !== d) {
-      throw new InputError(`"${tensor}" has width ${width}, the residual stream has ${d}`, { where: model.path });
+    const widths = await widthsOf(session, part.modelInputs, tensors);
+    for (const [i, width] of widths.entries()) {
+      if (width === d) continue;
+      throw new InputError(`"${tensors[i]}" has width ${width}, the residual stream has ${d}`, { where: model.path });
     }
     return new Prefix(session, part.modelInputs, d);
   }
 
-  /**
-   * @param into at least n·length·d numbers that are used for the result, which is then a view of it
-   * @returns [n, length, d]; rows of padding positions are finite but mean nothing
-   */
-  async run(batch: TokenBatch, into?: Float32Array): Promise<Float32Array> {
-    const shape = [batch.n, batch.length, this.d];
-    const result = await this.#session.run(
-      feed(this.#inputs, batch),
-      into && new Tensor('float32', into.subarray(0, batch.n * batch.length * this.d), shape),
-    );
-    return result.data as Float32Array;
+  /** @returns [n, length, d] for every site; rows of padding positions are finite but mean nothing */
+  async run(batch: TokenBatch): Promise<Float32Array<ArrayBuffer>[]> {
+    const results = await this.#session.run(feed(this.#inputs, batch));
+    return results.map(({ data }) => data as Float32Array<ArrayBuffer>);
   }
 
   async release(): Promise<void> {
@@ -92,7 +89,7 @@ export class Suffix {
     const { d, isFlat } = this.#stream;
     const feeds = feed(this.#part.modelInputs, batch);
     feeds[this.#part.residualInput] = new Tensor('float32', residual, isFlat ? [n * length, d] : [n, length, d]);
-    const { dims, data } = await this.#session.run(feeds);
+    const [{ dims, data }] = await this.#session.run(feeds);
     if (dims.length !== 3 || dims[0] !== n || dims[1] !== length) {
       throw new InputError(
         `the logits have shape [${dims.join(', ')}] for ${n} sequences of ${length} tokens, expected [${n}, ${length}, vocabulary]`,

@@ -14,13 +14,13 @@ const EXTERNAL_FOLDER = 'model_external_initializers_file_folder_path';
 
 export class Session {
   readonly #session: InferenceSession;
-  readonly #output: string;
+  readonly #outputs: readonly string[];
   /** The model's file. */
   readonly where: string;
 
-  private constructor(session: InferenceSession, output: string, where: string) {
+  private constructor(session: InferenceSession, outputs: readonly string[], where: string) {
     this.#session = session;
-    this.#output = output;
+    this.#outputs = outputs;
     this.where = where;
   }
 
@@ -40,29 +40,27 @@ export class Session {
         extra: { session },
         ...(threads !== undefined && { intraOpNumThreads: threads }),
       });
-      return new Session(created, part.output, where);
+      return new Session(created, part.outputs, where);
     } catch (error) {
       if (error instanceof InputError) throw error;
       throw cannotLoad(error, where);
     }
   }
 
-  /** Element type of the output, by ONNX Runtime's name for it. */
+  /** Element type of the first output, by ONNX Runtime's name for it. */
   get outputType(): string {
     const [metadata] = this.#session.outputMetadata;
     return metadata.isTensor ? metadata.type : 'not a tensor';
   }
 
   /**
-   * @param into a buffer for the result with its shape; used and returned instead of a new one
+   * @returns the part's outputs in their order
    * @throws InputError if ONNX Runtime fails, for example on a token or position that the model has no embedding for
    */
-  async run(feeds: Record<string, Tensor>, into?: Tensor): Promise<Tensor> {
+  async run(feeds: Record<string, Tensor>): Promise<Tensor[]> {
     try {
-      if (!into) return (await this.#session.run(feeds))[this.#output] as Tensor;
-      // ONNX Runtime fills the tensor, but returns another one with a copy of the result.
-      await this.#session.run(feeds, { [this.#output]: into });
-      return into;
+      const results = await this.#session.run(feeds);
+      return this.#outputs.map((name) => results[name] as Tensor);
     } catch (error) {
       throw new InputError(`the model cannot run on this input: ${firstLine(error)}`, {
         where: this.where,

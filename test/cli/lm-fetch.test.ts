@@ -33,14 +33,18 @@ async function stage(): Promise<Stage> {
   return { hub, home, env: { HF_ENDPOINT: hub.endpoint, HF_HOME: home, HF_TOKEN: TOKEN } };
 }
 
-/** @param onStart is given a way to end it */
+/**
+ * @param onStart is given a way to end it
+ * @param shell commands before it
+ */
 async function launch(
   argv: readonly string[],
   env: Record<string, string>,
   onStart?: (kill: (signal: NodeJS.Signals) => void) => void,
+  shell = '',
 ): Promise<Ended> {
   const clean = Object.entries(process.env).filter(([name]) => !name.startsWith('HF_'));
-  const child = spawn(process.execPath, [PROGRAM, ...argv], {
+  const child = spawn('sh', ['-c', `${shell}exec "$@"`, 'sh', process.execPath, PROGRAM, ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...Object.fromEntries(clean), ...env },
   });
@@ -149,6 +153,18 @@ describe('lm fetch', () => {
     expect(hub.downloads.at(-1)).toBe(`${MODEL} bytes=1000-`);
   });
 
+  it('keeps what fits on a disk that is full, and goes on', { timeout: 60_000 }, async () => {
+    const { env, hub } = await stage();
+    // A limit to the size of files, which fails as a full disk does.
+    const full = await launch(['lm', 'fetch', 'hf:tiny/model'], env, undefined, 'ulimit -f 4; ');
+    expect(full).toMatchObject({ code: 2, out: '' });
+    expect(full.err).toMatch(
+      /error: the disk is full.*\n {2}in: .*\n {2}try: free some space and run the same command/,
+    );
+    expect(await launch(['lm', 'fetch', 'hf:tiny/model'], env)).toMatchObject({ code: 0 });
+    expect(hub.downloads.at(-1)).toMatch(/^onnx\/model.onnx bytes=(2048|4096)-$/);
+  });
+
   it('by two processes at once is one download', { timeout: 60_000 }, async () => {
     const { env, hub } = await stage();
     const both = await Promise.all([1, 2].map(() => launch(['lm', 'fetch', 'hf:tiny/model'], env)));
@@ -189,12 +205,12 @@ describe('a harvest', () => {
     const notes: string[] = [];
     const onNote = (line: string): void => void notes.push(line);
     hub.spoil = (_, answer) => void Object.assign(answer, refusal(404, 'RepoNotFound', 'gone'));
-    expect(await openHarvestedModel(acts, undefined, { onNote })).toMatch(
+    expect(await openHarvestedModel({ acts }, undefined, { onNote })).toMatch(
       /^there is no model tiny\/model .*--model FOLDER/,
     );
-    await expect(openHarvestedModel(acts, 'hf:tiny/model')).rejects.toThrow('there is no model tiny/model');
+    await expect(openHarvestedModel({ acts }, 'hf:tiny/model')).rejects.toThrow('there is no model tiny/model');
     hub.spoil = () => {};
-    const harvested = await openHarvestedModel(acts, undefined, { onNote });
+    const harvested = await openHarvestedModel({ acts }, undefined, { onNote });
     if (typeof harvested === 'string') throw new Error(harvested);
     expect(harvested.layer).toBe(1);
     expect(harvested.model.info.layers).toBe(2);

@@ -54,7 +54,7 @@ describe('cutPrefix and cutSuffix', () => {
           const { model, graph, trunk } = parts(tiny.model);
           const whole = await run(tiny.model, feeds(batch, positions, graph.inputs));
           for (let layer = 0; layer < options.layers; layer++) {
-            const prefix = cutPrefix(model, graph, trunk.blocks[layer].post);
+            const prefix = cutPrefix(model, graph, [trunk.blocks[layer].post]);
             const suffix = cutSuffix(model, graph, trunk, layer, { type: FLOAT, d: 8, isFlat: false });
             const residual = await run(prefix.proto, feeds(batch, positions, namesOf(prefix.modelInputs)));
             const logits = await run(suffix.proto, {
@@ -72,7 +72,7 @@ describe('cutPrefix and cutSuffix', () => {
   it('gives and takes float32 where the model computes in float16', async () => {
     const half = tinyTransformer({ layers: 2, wiring: 'sequential', norm: 'layer', half: true });
     const { model, graph, trunk } = parts(half.model);
-    const prefix = cutPrefix(model, graph, trunk.blocks[0].post);
+    const prefix = cutPrefix(model, graph, [trunk.blocks[0].post]);
     const suffix = cutSuffix(model, graph, trunk, 0, { type: FLOAT16, d: 8, isFlat: false });
     const residual = await run(prefix.proto, feeds(batch, positions, namesOf(prefix.modelInputs)));
     const logits = await run(suffix.proto, {
@@ -88,7 +88,7 @@ describe('cutPrefix and cutSuffix', () => {
   it('leave out what the other part computes, and its weights', () => {
     const tiny = tinyTransformer({ layers: 3, wiring: 'sequential' });
     const { model, graph, trunk } = parts(tiny.model);
-    const prefix = cutPrefix(model, graph, trunk.blocks[1].post);
+    const prefix = cutPrefix(model, graph, [trunk.blocks[1].post]);
     const suffix = cutSuffix(model, graph, trunk, 1, { type: FLOAT, d: 8, isFlat: false });
     expect(outputsOf(prefix.proto).has(trunk.blocks[2].post)).toBe(false);
     expect(outputsOf(suffix.proto).has(trunk.blocks[0].post)).toBe(false);
@@ -110,7 +110,7 @@ describe('cutPrefix and cutSuffix', () => {
     const { model, graph, trunk } = parts(proto);
     const suffix = cutSuffix(model, graph, trunk, 0, { type: FLOAT, d: 4, isFlat: false });
     expect(namesOf(suffix.modelInputs)).toEqual([]);
-    const prefix = cutPrefix(model, graph, y);
+    const prefix = cutPrefix(model, graph, [y]);
     const input = feeds(packTokens([Int32Array.of(1, 2, 3)], 0), positions, ['input_ids']);
     const residual = await run(prefix.proto, input);
     expect(maxDifference(await run(suffix.proto, { [suffix.residualInput]: residual }), await run(proto, input))).toBe(

@@ -1,26 +1,16 @@
 /** The test models of test/fixtures/lm: what each has to show, and how far it is from it. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { create } from '@bufbuild/protobuf';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { f16ToF32Table } from '../../src/core/floats.ts';
 import { SafetensorsFile } from '../../src/formats/safetensors.ts';
 import { feed } from '../../src/lm/feeds.ts';
-import { Graph } from '../../src/lm/graph.ts';
 import { LanguageModel } from '../../src/lm/model.ts';
 import { readOnnxModel } from '../../src/lm/onnx/model-file.ts';
-import {
-  AttributeProtoSchema,
-  GraphProtoSchema,
-  ModelProtoSchema,
-  NodeProtoSchema,
-} from '../../src/lm/onnx/onnx_pb.ts';
-import { asPlain } from '../../src/lm/plain.ts';
-import { HOOKS, type Hook } from '../../src/lm/site.ts';
+import { HOOKS, siteName, type Hook } from '../../src/lm/site.ts';
 import type { TokenBatch } from '../../src/lm/tokens.ts';
 import { TOKENIZER } from './folder.ts';
-import { encode } from './tiny.ts';
 
 export const FIXTURES = join(import.meta.dirname, '../fixtures/lm');
 const MODEL = '.onnx.gz';
@@ -118,8 +108,8 @@ export async function compare(path: string, reference: Reference): Promise<Compa
   const { batch, layers } = reference;
   const logits = await runWhole(path, batch);
   const model = await LanguageModel.open(path);
-  const acts = await runSites(path, model, batch);
-  const at = (hook: Hook, layer: number): Float32Array => acts.get(model.tensor({ hook, layer }))!;
+  const acts = await runSites(model, batch);
+  const at = (hook: Hook, layer: number): Float32Array => acts.get(siteName({ layer, hook }))!;
   const overLayers = (measure: (layer: number) => Distance): Distance =>
     Array.from({ length: layers }, (_, layer) => measure(layer)).reduce(worse);
   const sites = Object.fromEntries(
@@ -132,8 +122,10 @@ export async function compare(path: string, reference: Reference): Promise<Compa
   });
   const halves: Distance[] = [];
   for (let layer = 0; layer < model.info.layers; layer++) {
-    const [prefix, suffix] = [await model.prefix(layer, { threads: 1 }), await model.suffix(layer, { threads: 1 })];
-    halves.push(distance(await suffix.run(batch, await prefix.run(batch)), logits, batch));
+    const site = { layer, hook: 'resid_post' } as const;
+    const [prefix, suffix] = [await model.prefix([site], { threads: 1 }), await model.suffix(layer, { threads: 1 })];
+    const [residual] = await prefix.run(batch);
+    halves.push(distance(await suffix.run(batch, residual), logits, batch));
     await prefix.release();
     await suffix.release();
   }
@@ -146,6 +138,14 @@ const worse = (a: Distance, b: Distance): Distance => ({
   angle: Math.max(a.angle, b.angle),
 });
 
+/** Every site of the model, in one pass. */
+async function runSites(model: LanguageModel, batch: TokenBatch): Promise<Map<string, Float32Array>> {
+  const prefix = await model.prefix(model.sites, { threads: 1 });
+  const results = await prefix.run(batch);
+  await prefix.release();
+  return new Map(model.sites.map((site, i) => [siteName(site), results[i]]));
+}
+
 /** Logits of the untouched file. */
 async function runWhole(path: string, batch: TokenBatch): Promise<Float32Array> {
   const { graph } = readOnnxModel(path);
@@ -154,33 +154,6 @@ async function runWhole(path: string, batch: TokenBatch): Promise<Float32Array> 
   const session = await InferenceSession.create(path, { logSeverityLevel: 4, intraOpNumThreads: 1 });
   try {
     return floatsOf((await session.run(feed(inputs, batch))).logits);
-  } finally {
-    await session.release();
-  }
-}
-
-/** Every site of the model in one run. */
-async function runSites(path: string, model: LanguageModel, batch: TokenBatch): Promise<Map<string, Float32Array>> {
-  const plain = asPlain(readOnnxModel(path));
-  const graph = new Graph(plain.graph, path);
-  const tensors = [...new Set(model.sites.map((site) => model.tensor(site)))].filter(
-    (t) => graph.producer(t) !== undefined,
-  );
-  const to = create(AttributeProtoSchema, { name: 'to', i: 1n, type: 2 });
-  const casts = tensors.map((t) =>
-    create(NodeProtoSchema, { opType: 'Cast', input: [t], output: [`${t}_site`], attribute: [to] }),
-  );
-  const { node, name, initializer, input } = plain.graph;
-  const output = tensors.map((t) => ({ name: `${t}_site`, type: { tensorType: { elemType: 1 } } }));
-  const cut = create(GraphProtoSchema, { node: [...node, ...casts], name, initializer, input, output });
-  const session = await InferenceSession.create(encode(create(ModelProtoSchema, { ...plain.proto, graph: cut })), {
-    logSeverityLevel: 4,
-    intraOpNumThreads: 1,
-    extra: { session: { model_external_initializers_file_folder_path: dirname(path) } },
-  });
-  try {
-    const results = await session.run(feed(input, batch));
-    return new Map(tensors.map((t) => [t, floatsOf(results[`${t}_site`])]));
   } finally {
     await session.release();
   }

@@ -7,10 +7,14 @@ import { outputError, syncFolder, writeFully } from '../../core/files.ts';
 import type { HubClient, HubFile } from './client.ts';
 import { PassingFailure } from './patience.ts';
 
+/** Whether a file is there and has the size that the Hub states. */
+export function hasSize(path: string, file: HubFile): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.size === file.size;
+}
+
 /** Whether a file has the size and the digest that the Hub states. */
 export async function isIntact(path: string, file: HubFile): Promise<boolean> {
-  if (statSync(path, { throwIfNoEntry: false })?.size !== file.size) return false;
-  return (await hashed(path, newHash(file))).digest('hex') === file.digest;
+  return hasSize(path, file) && (await hashed(path, newHash(file))).digest('hex') === file.digest;
 }
 
 /** Bytes of an earlier, interrupted download. */

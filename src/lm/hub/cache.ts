@@ -7,8 +7,17 @@
  *     .locks/models--owner--name/                      locks of those that write
  */
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { getRepoFolderName, REGEX_COMMIT_HASH } from '@huggingface/hub';
 import { hasErrorCode, OutputError } from '../../core/errors.ts';
 import { makeFolder, outputError, writeFileAtomic } from '../../core/files.ts';
@@ -55,6 +64,15 @@ export class RepoCache {
   /** Folder of a commit. */
   snapshot(commit: string): string {
     return join(this.folder, 'snapshots', commit);
+  }
+
+  /** Paths of the files and folders of a commit that are here. */
+  paths(commit: string): string[] {
+    const folder = this.snapshot(commit);
+    if (!existsSync(folder)) return [];
+    const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    // Also false for links to a content that is gone.
+    return entries.filter((path) => existsSync(join(folder, path))).map((path) => path.replaceAll(sep, '/'));
   }
 
   /** File of a content. */

@@ -5,16 +5,23 @@ import { TOKENIZER_FILES } from '../tokenizer.ts';
 import { formatReference, type HubReference } from './reference.ts';
 
 /** Where exporters put the model, the preferred place first. */
-const USUAL_MODELS = ['onnx/model.onnx', 'model.onnx'];
+const USUAL_MODELS: readonly string[] = ['onnx/model.onnx', 'model.onnx'];
 const REQUIRED = ['config.json', ...TOKENIZER_FILES];
 const OPTIONAL = ['generation_config.json', 'special_tokens_map.json'];
 
 /** Names shown of a longer list. */
 const SHOWN = 12;
 
-/** The ONNX file that is meant, if it is there. */
-export function modelFile({ file }: HubReference, has: (path: string) => boolean): string | undefined {
-  return (file === undefined ? USUAL_MODELS : [file]).find(has);
+/** The ONNX file that is meant, among files that are there: the one named, a usual one, or the only one. */
+export function chooseModel({ file }: HubReference, paths: readonly string[]): string | undefined {
+  const models = paths.filter((path) => path.endsWith('.onnx'));
+  if (file !== undefined) return models.find((path) => path === file);
+  return USUAL_MODELS.find((path) => models.includes(path)) ?? (models.length === 1 ? models[0] : undefined);
+}
+
+/** Whether a file is the one that is meant whatever else there is; the cache holds only a part of a repository. */
+export function isSurely(reference: HubReference, model: string): boolean {
+  return model === (reference.file ?? USUAL_MODELS[0]);
 }
 
 /** Files that stand beside the model or in a folder above it. */
@@ -53,7 +60,9 @@ export function noModel(reference: HubReference, paths: readonly string[]): Inpu
   }
   const references = models.map((path) => formatReference({ ...reference, file: path }));
   return new InputError(
-    file === undefined ? `${repo} holds no ${USUAL_MODELS.join(' or ')}` : `${repo} holds no file "${file}"`,
+    file === undefined
+      ? `${repo} holds ${models.length} ONNX files, none under a usual name`
+      : `${repo} holds no file "${file}"`,
     { where, hint: shortened(references) },
   );
 }

@@ -1,14 +1,14 @@
 /** The files of a model on their way into the cache. */
-import { existsSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, OutputError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/files.ts';
 import { externalLocations } from '../onnx/model-file.ts';
-import { bytesKept, download, isIntact } from './blob.ts';
+import { bytesKept, download, hasSize, isIntact } from './blob.ts';
 import type { RepoCache } from './cache.ts';
 import type { HubClient, HubFile } from './client.ts';
 import { formatReference, type HubReference } from './reference.ts';
-import { companions, externalPath, incompleteModel, looksExternal, modelFile, noModel } from './selection.ts';
+import { companions, externalPath, incompleteModel, looksExternal, chooseModel, noModel } from './selection.ts';
 
 export interface HubProgress {
   /** Path in the repository. */
@@ -40,6 +40,7 @@ export class Transfer {
   readonly #cache: RepoCache;
   readonly #commit: string;
   readonly #hooks: HubHooks;
+  readonly #isThorough: boolean;
   readonly #start = performance.now();
   /** Of all files that are needed, as far as that is known. */
   #size = 0;
@@ -48,18 +49,20 @@ export class Transfer {
   #received = 0;
   #lastReport = -Infinity;
 
-  constructor(client: HubClient, cache: RepoCache, commit: string, hooks: HubHooks) {
+  /** @param isThorough compare files that are in the cache with the Hub's checksums, not only their sizes */
+  constructor(client: HubClient, cache: RepoCache, commit: string, hooks: HubHooks, isThorough: boolean) {
     this.#client = client;
     this.#cache = cache;
     this.#commit = commit;
     this.#hooks = hooks;
+    this.#isThorough = isThorough;
   }
 
-  /** @returns bytes received */
-  async model(reference: HubReference): Promise<number> {
+  /** @returns path of the ONNX file in the repository, and bytes received */
+  async model(reference: HubReference): Promise<{ model: string; received: number }> {
     const files = await this.#client.files(this.#commit);
     const has = (path: string): boolean => files.has(path);
-    const model = modelFile(reference, has);
+    const model = chooseModel(reference, [...files.keys()]);
     if (model === undefined) throw noModel(reference, [...files.keys()]);
     const { found, missing } = companions(model, has);
     if (missing.length > 0) throw incompleteModel(reference, missing);
@@ -82,15 +85,14 @@ export class Transfer {
     }
     this.#plan([...first, ...pick(external)]);
     for (const file of pick(external)) await this.#file(file);
-    return this.#received;
+    return { model, received: this.#received };
   }
 
   /** @throws OutputError if the disk has no room for it */
   #plan(files: readonly HubFile[]): void {
     this.#size = files.reduce((sum, { size }) => sum + size, 0);
-    const isHere = ({ digest }: HubFile): boolean => existsSync(this.#cache.blob(digest));
     const needed = files
-      .filter((file) => !isHere(file))
+      .filter((file) => !hasSize(this.#target(file), file) && !hasSize(this.#cache.blob(file.digest), file))
       .reduce((sum, file) => sum + file.size - bytesKept(this.#cache.blob(file.digest), file), 0);
     const { bavail, bsize } = statfsSync(this.#cache.folder);
     if (needed <= bavail * bsize) return;
@@ -100,22 +102,33 @@ export class Transfer {
     });
   }
 
+  /** Where a file of the commit is to be. */
+  #target({ path }: HubFile): string {
+    return join(this.#cache.snapshot(this.#commit), path);
+  }
+
   async #file(file: HubFile): Promise<void> {
+    // What has its name and its size was checked when it came.
+    const isFine = this.#isThorough ? isIntact : hasSize;
     const blob = this.#cache.blob(file.digest);
-    if (!(await isIntact(blob, file))) {
-      let last = bytesKept(blob, file);
-      this.#lastReport = -Infinity;
-      this.#report(file, last);
-      await download(this.#client, this.#commit, file, blob, (size) => {
-        // A file that starts anew: what was kept of it is of no use.
-        this.#received += size > last ? size - last : size;
-        last = size;
-        this.#report(file, size);
-      });
+    if (!(await isFine(this.#target(file), file))) {
+      if (!(await isFine(blob, file))) await this.#download(file, blob);
+      this.#cache.link(file.digest, this.#commit, file.path);
     }
-    this.#cache.link(file.digest, this.#commit, file.path);
     this.#done += file.size;
     this.#report(file, file.size, true);
+  }
+
+  async #download(file: HubFile, blob: string): Promise<void> {
+    let last = bytesKept(blob, file);
+    this.#lastReport = -Infinity;
+    this.#report(file, last);
+    await download(this.#client, this.#commit, file, blob, (size) => {
+      // A file that starts anew: what was kept of it is of no use.
+      this.#received += size > last ? size - last : size;
+      last = size;
+      this.#report(file, size);
+    });
   }
 
   #report(file: HubFile, fileBytes: number, isLast = false): void {

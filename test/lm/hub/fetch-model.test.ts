@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
@@ -114,6 +115,22 @@ describe('a model of the Hub', () => {
     // The usual one is not there yet, and the cache does not pretend.
     expect((await harness.fetch()).path).toBe(join(harness.folder, 'snapshots', commit));
     expect(existsSync(join(harness.folder, 'snapshots', commit, MODEL))).toBe(true);
+  });
+
+  it('is the only ONNX file there is, and the cache does not take it for the preferred one', async () => {
+    const { 'onnx/model.onnx': _, 'onnx/model_q4.onnx': q4, ...others } = REPO;
+    const harness = await Harness.start({ ...others, 'onnx/odd.onnx': q4 });
+    const { path, reference, commit } = await harness.fetch();
+    expect(path).toBe(join(harness.folder, 'snapshots', commit, 'onnx/odd.onnx'));
+    expect(reference).toBe(`hf:tiny/model@${commit}/onnx/odd.onnx`);
+    harness.hub.seen.length = 0;
+    // The file was chosen: no question. Not chosen yet: the listing decides, and nothing is downloaded again.
+    expect((await harness.fetch(reference)).path).toBe(path);
+    expect(harness.hub.seen).toEqual([]);
+    expect((await harness.fetch(`hf:tiny/model@${commit}`)).path).toBe(path);
+    expect(harness.hub.seen.length).toBeGreaterThan(0);
+    expect(harness.hub.downloads).toEqual([]);
+    expect((await harness.fetch(undefined, { isOffline: true })).notes).toEqual([expect.stringContaining(reference)]);
   });
 
   it('may have its configuration beside the ONNX file', async () => {
@@ -246,12 +263,8 @@ describe('an interrupted download', () => {
 
   it('does not believe what it finds: damaged bytes are downloaded again', async () => {
     const harness = await Harness.start();
-    harness.hub.spoil = ({ server }, answer) => {
-      if (server === 'storage') Object.assign(answer, { status: 404 });
-    };
-    await harness.failure();
-    harness.hub.spoil = () => {};
-    const [digest] = await digestOf(harness);
+    mkdirSync(join(harness.folder, 'blobs'), { recursive: true });
+    const digest = createHash('sha256').update(ONNX).digest('hex');
     const part = join(harness.folder, 'blobs', `${digest}.saeforest.incomplete`);
     for (const [bytes, ranges] of [
       [Buffer.alloc(100), 1],
@@ -270,14 +283,6 @@ describe('an interrupted download', () => {
       expect(asked.filter((name) => name.includes('bytes=')).length).toBe(ranges ?? 0);
     }
   });
-
-  async function digestOf(harness: Harness): Promise<string[]> {
-    const cache = join(temporaryFolder(), 'other');
-    const { folder } = await harness.fetch(undefined, { cache });
-    const link = readFileSync(join(folder, MODEL));
-    expect(link).toEqual(Buffer.from(ONNX));
-    return readdirSync(join(cache, 'models--tiny--model/blobs')).filter((name) => name.length === 64);
-  }
 });
 
 describe('a damaged download', () => {
@@ -525,9 +530,9 @@ describe('a refusal', () => {
     const text = await harness.failure();
     expect(text).toMatch(/^tiny\/model holds no ONNX model, only .gitattributes, README.md, config.json, /);
     expect(text).toMatch(/try: .*hf:onnx-community\/model-ONNX, .*optimum-cli export onnx --model tiny\/model/);
-    harness.hub.publish('tiny/model', { ...others, 'onnx/model_q4.onnx': q4 });
+    harness.hub.publish('tiny/model', { ...others, 'onnx/odd_1.onnx': q4, 'odd_2.onnx': q4 });
     expect(await harness.failure()).toMatch(
-      /^tiny\/model holds no onnx\/model.onnx or model.onnx\n.*\n {2}try: hf:tiny\/model\/onnx\/model_q4.onnx$/,
+      /^tiny\/model holds 2 ONNX files, none under a usual name\n.*\n {2}try: hf:tiny\/model\/onnx\/odd_1.onnx, hf:tiny\/model\/odd_2.onnx$/,
     );
     expect(harness.hub.downloads).toEqual([]);
   });
