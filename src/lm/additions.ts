@@ -39,7 +39,8 @@ export function findAdditions(graph: Graph, bottlenecks: Bottlenecks): Map<strin
 function asAddition(graph: Graph, bottlenecks: Bottlenecks, node: NodeProto, sum: string): Addition | undefined {
   const terms = [...node.input];
   for (let term = terms.pop(); term !== undefined; term = terms.pop()) {
-    if (bottlenecks.next(term) !== sum) continue;
+    // A constant that all blocks share leads to the last sum as well.
+    if (bottlenecks.next(term) !== sum || !graph.isDynamic(term)) continue;
     const inner = between(graph, bottlenecks, term, sum);
     if ([...inner].some((i) => !PASS_THROUGH.has(graph.nodes[i].opType))) {
       const end = withBias(graph, sum);

@@ -102,13 +102,18 @@ function assemble(
   ...extraInputs: ValueInfoProto[]
 ): Part {
   const read = new Set(nodes.flatMap(readsOf));
+  // What the whole model returns besides stays an output, though nobody asks for it: else the runtime may take a cache
+  // of no tokens for the place to put that of all tokens in.
+  const made = new Set(nodes.flatMap(({ output }) => output));
+  const own = new Set(outputs.map(({ name }) => name));
+  const besides = whole.output.filter(({ name }) => made.has(name) && !own.has(name));
   const inputs = whole.input.filter(({ name }) => read.has(name) && !graph.weights.has(name));
   const part = create(GraphProtoSchema, {
     name: whole.name,
     node: nodes,
     initializer: whole.initializer.filter(({ name }) => read.has(name)),
     input: [...inputs, ...extraInputs],
-    output: outputs,
+    output: [...outputs, ...besides],
   });
   const { irVersion, producerName, producerVersion, opsetImport, metadataProps } = proto;
   const model = create(ModelProtoSchema, {

@@ -59,7 +59,7 @@ export class Session {
    */
   async run(feeds: Record<string, Tensor>): Promise<Tensor[]> {
     try {
-      const results = await this.#session.run(feeds);
+      const results = await this.#session.run(feeds, this.#outputs);
       return this.#outputs.map((name) => results[name] as Tensor);
     } catch (error) {
       throw new InputError(`the model cannot run on this input: ${firstLine(error)}`, {

@@ -135,6 +135,23 @@ describe('findTrunk', () => {
     expect(trunkOf(asModel(b.graph(['input_ids'], [logits]))).blocks).toEqual(blocks);
   });
 
+  it('is not misled by a factor that all blocks share', () => {
+    const b = new GraphBuilder();
+    const factor = b.floats([], [0.22]);
+    const constant = b.node('Identity', [factor]);
+    let x = b.node('Gather', [b.weight(5, 4), 'input_ids']);
+    const blocks = Array.from({ length: 2 }, () => {
+      const pre = x;
+      const attention = b.node('Mul', [b.node('MultiHeadAttention', [x, x, x], [], 'com.microsoft'), constant]);
+      x = b.node('Add', [x, attention]);
+      const mlp = b.node('Mul', [b.node('MatMul', [x, b.weight(4, 4)]), constant]);
+      x = b.node('Add', [x, mlp]);
+      return { pre, post: x, attention: [attention], mlp: [mlp] };
+    });
+    const logits = b.node('MatMul', [x, b.weight(4, 5)]);
+    expect(trunkOf(asModel(b.graph(['input_ids'], [logits]))).blocks).toEqual(blocks);
+  });
+
   it('gives a sublayer all of its terms, and a bias that stands alone to the sublayer that is there', () => {
     const b = new GraphBuilder();
     const x = b.node('Gather', [b.weight(5, 4), 'input_ids']);
