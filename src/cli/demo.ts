@@ -1,17 +1,14 @@
 /** `saeforest demo`: the whole idea on the embedded language model, whose world is known. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { LinkJudgement } from '../evals/link-judgement.ts';
 import type { TruthRecovery } from '../evals/truth-recovery.ts';
 import type { TruthRows } from '../evals/truth-rows.ts';
 import { defineCommand, index, text } from './command.ts';
+import { EMBEDDED_MODEL } from './embedded-model.ts';
 import { FULL, HELD_OUT, QUICK, SAES, SITE } from './demo-settings.ts';
 import { table, type Terminal } from './terminal.ts';
-
-/** Folder of the embedded language model. */
-export const EMBEDDED_MODEL = fileURLToPath(new URL('../../assets/world', import.meta.url));
 
 /** A concept counts as found from this F1 on, and is judged if it occurs in at least so many rows. */
 const LEAST_F1 = 0.5;
@@ -191,17 +188,19 @@ function comparison(results: readonly Result[]): string[] {
   ]);
 }
 
-/** The same piece of the world as every SAE that has links in it sees it. */
+/** A piece of the world as the SAE with the most right links has it: of those with a forest of their own, and of the others. */
 async function drawings({ colors }: Terminal, results: readonly Result[], truth: TruthRows): Promise<string[]> {
   const { drawTruthPiece, tellingPiece } = await import('../evals/truth-drawing.ts');
-  const best = results.toSorted((a, b) => rightLinks(b) - rightLinks(a))[0];
-  const piece = tellingPiece(truth.truth, [best.recovery.details]);
-  if (piece < 0) return [];
-  return [
-    '',
-    colors.bold(`${truth.nameOf(piece)}, as ${best.name} has it`),
-    drawTruthPiece(truth, best.recovery.details, piece),
-  ];
+  const ranked = results.toSorted((a, b) => rightLinks(b) - rightLinks(a));
+  const lines: string[] = [];
+  for (const own of [true, false]) {
+    const best = ranked.find(({ recovery }) => recovery.own_forest === own);
+    const piece = best ? tellingPiece(truth.truth, best.recovery.details) : -1;
+    if (!best || piece < 0) continue;
+    const title = `${truth.nameOf(piece)}, as ${best.name} ${own ? 'has it' : 'has it (links extracted)'}`;
+    lines.push('', colors.bold(title), drawTruthPiece(truth, best.recovery.details, piece));
+  }
+  return lines;
 }
 
 const rightLinks = ({ links }: Result): number => (links.links > 0 ? links.links * links.right : 0);

@@ -6,22 +6,21 @@ import type { TruthDetails } from './truth-recovery.ts';
 import type { TruthRows } from './truth-rows.ts';
 
 /** Features of a piece that is worth showing: a handful at least, a screen at most. */
-const SIZE = { least: 4, most: 40 };
+const SIZE = { least: 4, most: 30 };
 
 /** What a drawing needs to know of a recovery. */
 type Recovered = Pick<TruthDetails, 'forest' | 'match' | 'frequency'>;
 
 /**
- * The feature below which the most links were recovered, in all recoveries together, of those with a suitable number of features
- * that occur below them; −1 where no link was.
+ * The feature below which the most links were recovered, of those with a suitable number of features that occur below them;
+ * −1 where no link was.
  */
-export function tellingPiece(truth: Forest, recoveries: readonly Recovered[]): number {
+export function tellingPiece(truth: Forest, recovered: Recovered): number {
   let [piece, most] = [-1, 0];
   for (let top = 0; top < truth.size; top++) {
-    const features = pieceOf(truth, top, recoveries[0].frequency);
+    const features = pieceOf(truth, top, recovered.frequency);
     if (features.length < SIZE.least || features.length > SIZE.most) continue;
-    const inside = new Set(features);
-    const right = recoveries.reduce((sum, recovered) => sum + rightLinks(truth, recovered, inside), 0);
+    const right = rightLinks(truth, recovered, new Set(features));
     if (right > most) [piece, most] = [top, right];
   }
   return piece;

@@ -191,7 +191,7 @@ describe('on the toy tree', () => {
     const sae = perfectSae(tree.directions, 20, [4, 5, 7, 15, 0, 1], [-1, 0, 1, 0, -1, 3]);
     const rows = toyTreeRows(tree);
     const { details } = await recoverTruth(device, sae, rows, NONE);
-    const piece = tellingPiece(rows.truth, [details]);
+    const piece = tellingPiece(rows.truth, details);
     expect(piece).toBe(4);
     const drawing = drawTruthPiece(rows, details, piece);
     expect(drawing.split('\n').map((line) => line.trimEnd())).toEqual([
