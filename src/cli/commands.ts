@@ -11,6 +11,7 @@ import { train } from './train.ts';
 import { extractCommand } from './extract.ts';
 import { harvestCommand } from './harvest.ts';
 import { lmInspect } from './lm-inspect.ts';
+import { worldText } from './world-text.ts';
 
 export const commands: readonly Command[] = [
   demo,
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   train,
   evalCommand,
   extractCommand,
+  worldText,
   archs,
   benchStep,
   benchToyTreeCommand,

@@ -1,0 +1,57 @@
+/** Which concepts the grammar treats in their own way. All of them may be missing from a world that was cut. */
+import type { Taxonomy } from './taxonomy.ts';
+import type { Pronoun, Relation } from './meaning.ts';
+
+const HE = 'father son grandfather king prince'.split(' ');
+const SHE = 'mother daughter grandmother queen princess'.split(' ');
+/** Nouns without an indefinite article. */
+const MASS = 'material drink meat fodder rice wheat corn soup stew cabbage lettuce bread'.split(' ');
+const ON = 'highland street bridge beach riverbank desert field farm'.split(' ');
+const AT = 'terminal market school sea lake'.split(' ');
+
+export class Kinds {
+  readonly #taxonomy: Taxonomy;
+  /** `[concepts]` */
+  readonly isAnimate: Uint8Array;
+  readonly isPerson: Uint8Array;
+  readonly isPlace: Uint8Array;
+  readonly isMass: Uint8Array;
+  /** Properties of the mind, which can be reasons. */
+  readonly isMental: Uint8Array;
+  /** Verbs of saying that something is so. */
+  readonly isReporting: Uint8Array;
+  /** `[concepts]` relation of what is found at a place. */
+  readonly relation: readonly Relation[];
+  /** `[concepts]` undefined for persons who may be either. */
+  readonly #pronoun: readonly (Pronoun | undefined)[];
+
+  constructor(taxonomy: Taxonomy) {
+    this.#taxonomy = taxonomy;
+    this.isPerson = this.#below('person');
+    this.isAnimate = this.#below('animal', 'person');
+    this.isPlace = this.#below('place');
+    this.isMass = this.#below(...MASS);
+    this.isMental = this.#below('mental');
+    this.isReporting = this.#below('claims');
+    const [on, at, he, she] = [ON, AT, HE, SHE].map((names) => this.#below(...names));
+    this.relation = taxonomy.names.map((_, c) => (on[c] ? 'on' : at[c] ? 'at' : 'in'));
+    this.#pronoun = taxonomy.names.map((_, c) => (he[c] ? 'he' : she[c] ? 'she' : this.isPerson[c] ? undefined : 'it'));
+  }
+
+  /** Pronoun of a concept; for persons who may be either, as `choose` says. */
+  pronoun(concept: number, choose: () => boolean): Pronoun {
+    return this.#pronoun[concept] ?? (choose() ? 'she' : 'he');
+  }
+
+  /** `[concepts]` 1 at and below the named concepts. */
+  #below(...names: readonly string[]): Uint8Array {
+    const mask = new Uint8Array(this.#taxonomy.size);
+    for (const name of names) {
+      const kind = this.#taxonomy.find(name);
+      // A concept that was cut away does not make the whole kind above it special.
+      if (kind === undefined || this.#taxonomy.names[kind] !== name) continue;
+      for (let c = 0; c < mask.length; c++) if (this.#taxonomy.isA(c, kind)) mask[c] = 1;
+    }
+    return mask;
+  }
+}
