@@ -61,7 +61,7 @@ class Text:
     def __init__(self, folder):
         self.meta = json.loads((folder / "meta.json").read_text())
         self.tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
-        self.vocab = self.meta["vocabSize"]
+        self.vocab = self.meta["vocabulary"]
         tokens = np.fromfile(folder / "tokens.bin", dtype="<u2")
         self.sha256 = hashlib.sha256(tokens).hexdigest()
         # The last target of a context is the first token of the next.
