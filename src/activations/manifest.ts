@@ -8,12 +8,32 @@ import type { Json } from './source.ts';
 
 export const MANIFEST_FILE = 'manifest.json';
 export const FORMAT = 'saeforest-activations';
-export const VERSION = 1;
-export const DEFAULT_ROWS_PER_SHARD = 65_536;
+export const VERSION = 2;
 
 const count = z.number().int().min(0);
 const positive = z.number().int().positive();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hex');
+
+/** What text was read; equal identities mean equal texts. */
+const textIdentitySchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('files'),
+    files: z.array(z.strictObject({ name: z.string(), bytes: count, sha256 })),
+    /** Line between two documents of a plain text file. */
+    separator: z.string(),
+    documents: count,
+  }),
+  z.strictObject({
+    kind: z.literal('generated'),
+    /** Of the generator. */
+    name: z.string(),
+    split: z.string(),
+    seed: z.number().int(),
+    /** Of all that decides the texts. */
+    hash: z.string().min(1),
+  }),
+]);
+export type TextIdentity = z.infer<typeof textIdentitySchema>;
 
 /** All that decides the bytes of a folder. Two harvests with equal identities write equal folders. */
 export const harvestIdentitySchema = z.strictObject({
@@ -22,29 +42,26 @@ export const harvestIdentitySchema = z.strictObject({
   layer: count,
   /** Name in the model's graph. */
   tensor: z.string(),
-  hook: z.literal('residual after block'),
+  /** Place in the block, by TransformerLens's name: `resid_post` is the residual stream after it. */
+  hook: z.string().regex(/^[a-z_]+$/),
   /** Width of an activation. */
   d: positive,
   dtype: z.enum(['F32', 'F16', 'BF16']),
   /** Tokens per sequence, at most. */
   context: positive,
+  /** Documents were joined into full contexts: a sequence holds parts of several, and `pos` counts from its beginning. */
+  packed: z.boolean(),
   specials: z.strictObject({
     /** Tokens whose rows are not stored. */
     dropped: z.array(count),
-    /** Token that begins every sequence, null if there is none: with it sequences can be rebuilt. */
+    /** Token that begins every sequence and every document, null if there is none: with it sequences can be rebuilt. */
     bos: count.nullable(),
   }),
-  text: z.strictObject({
-    files: z.array(z.strictObject({ name: z.string(), bytes: count, sha256: sha256.optional() })),
-    /** Of tokenizer.json and tokenizer_config.json. */
-    tokenizer: sha256.optional(),
-    /** Line between two documents of a plain text file. */
-    separator: z.string().optional(),
-    /** Documents in the files. */
-    documents: count,
-    /** Seed of the order in which documents were read. */
-    seed: z.number().int(),
-  }),
+  text: textIdentitySchema,
+  /** Of tokenizer.json and tokenizer_config.json. */
+  tokenizer: sha256,
+  /** Of the order in which documents were read. */
+  seed: z.number().int(),
   /** A shard is closed by the batch that fills it up to this many rows. */
   rowsPerShard: positive,
   /** Rows asked for: the harvest ends with the document that reaches them, or with the texts. */

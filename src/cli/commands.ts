@@ -10,12 +10,14 @@ import { evalCommand } from './eval.ts';
 import { train } from './train.ts';
 import { extractCommand } from './extract.ts';
 import { harvestCommand } from './harvest.ts';
+import { lmFetch } from './lm-fetch.ts';
 import { lmInspect } from './lm-inspect.ts';
 import { worldText } from './world-text.ts';
 
 export const commands: readonly Command[] = [
   demo,
   lmInspect,
+  lmFetch,
   harvestCommand,
   train,
   evalCommand,

@@ -1,6 +1,7 @@
 /** `saeforest eval`: measures a trained SAE on held-out activations. */
 import { z } from 'zod';
 import { count, defineCommand, index, text } from './command.ts';
+import { hubHooks } from './model-argument.ts';
 import { table, type Terminal } from './terminal.ts';
 import type { Metrics, SuiteResult } from '../evals/metric.ts';
 
@@ -23,7 +24,10 @@ export const evalCommand = defineCommand({
   summary: 'Measure a trained SAE on held-out activations; the numbers also go to <run>/evals.',
   flags: [
     { flag: '--suite <names>', help: 'what to measure, separated by commas (default core)' },
-    { flag: '--model <folder>', help: 'language model (default: where the harvest found it)' },
+    {
+      flag: '--model <model>',
+      help: 'language model: a folder or hf:owner/name (default: where the harvest found it)',
+    },
     { flag: '--acts <acts>', help: "activations to measure on (default: the run's); their held-out rows are used" },
     { flag: '--rows <n>', help: 'held-out activations at most (default 100k)' },
     { flag: '--sequences <n>', help: 'texts run through the language model (default: some 20k tokens)' },
@@ -70,7 +74,7 @@ async function measure(
   try {
     const run = openRun(folder, device);
     const acts = given ?? run.config.common.acts;
-    const harvested = await openHarvestedModel(acts, model);
+    const harvested = await openHarvestedModel(acts, model, hubHooks(terminal));
     if (typeof harvested === 'string') terminal.note(`without the language model: ${harvested}`);
     const source = await openSource({ ...run.config.common, acts }, { kind: 'none' });
     try {

@@ -27,6 +27,7 @@ import { Forest } from '../forest/forest.ts';
 import { openRun, RUN_FILES, type OpenRun } from '../training/runs.ts';
 import { openSource } from '../training/sources.ts';
 import type { ExtractOptions } from './extract.ts';
+import { hubHooks } from './model-argument.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How much of the forest is shown. */
@@ -243,7 +244,7 @@ async function tokensOf(
 ): Promise<(node: number) => string> {
   const tokens = sample?.tokens;
   if (!tokens) return () => '';
-  const harvested = await openHarvestedModel(acts, folder);
+  const harvested = await openHarvestedModel(acts, folder, hubHooks(terminal));
   if (typeof harvested === 'string') {
     terminal.note(`without tokens: ${harvested}`);
     return () => '';

@@ -36,8 +36,8 @@ export const extractCommand = defineCommand({
     { flag: '--min-descendants <n>', help: 'drop smaller families (default 1; published 5)' },
     { flag: '--acts <acts>', help: "activations to look at (default: the run's); their held-out rows are used" },
     {
-      flag: '--model <folder>',
-      help: 'language model, to show tokens of the latents (default: where the harvest found it)',
+      flag: '--model <model>',
+      help: 'language model (a folder or hf:owner/name), to show tokens of the latents (default: where the harvest found it)',
     },
     {
       flag: '--out <file>',

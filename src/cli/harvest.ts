@@ -1,22 +1,33 @@
-/** `saeforest harvest`: text → folder of activations of one layer. */
+/** `saeforest harvest`: text → folders of activations, one for every site of a language model. */
 import { z } from 'zod';
-import { count, defineCommand, index, list, text } from './command.ts';
+import type { HarvestProgress, HarvestReport } from '../lm/harvest.ts';
+import { count, defineCommand, list, text } from './command.ts';
 import { untilInterrupted } from './interrupt.ts';
-import { duration } from './terminal.ts';
+import { resolveArgument } from './model-argument.ts';
+import { layerList, parseSites } from './sites.ts';
+import { duration, type Terminal } from './terminal.ts';
 
 const DTYPES = { f16: 'F16', bf16: 'BF16', f32: 'F32' } as const;
 
 export const harvestCommand = defineCommand({
   usage: 'harvest',
-  summary: 'Run a language model over text and store the residual stream after one block.',
+  summary: 'Run a language model over text and store its activations at one or more places.',
   flags: [
-    { flag: '--model <folder>', help: 'language model (ONNX, tokenizer, config)' },
+    { flag: '--model <model>', help: 'language model: a folder (ONNX, tokenizer, config), or hf:owner/name' },
     { flag: '--text <file>', help: 'plain text or .jsonl with {"text": …} lines; may be repeated' },
-    { flag: '--layer <n>', help: 'block after which to read the residual stream, counted from 0' },
-    { flag: '--tokens <n>', help: 'activations to store, e.g. 2M; the last document is completed' },
-    { flag: '--out <folder>', help: 'where to store them; an interrupted harvest goes on there' },
+    { flag: '--layer <n,…>', help: 'blocks, counted from 0; several are harvested in one pass' },
+    {
+      flag: '--hook <name,…>',
+      help: 'resid_post (default: the residual stream after the block), resid_pre, attn_out, mlp_out',
+    },
+    { flag: '--tokens <n>', help: 'activations to store per site, e.g. 2M; the last document is completed' },
+    {
+      flag: '--out <folder>',
+      help: 'where to store them (several sites: a sub-folder each); an interrupted harvest goes on there',
+    },
     { flag: '--dtype <type>', help: 'f16 (default), bf16 or f32' },
     { flag: '--context <n>', help: "tokens the model sees at once (default: the model's context)" },
+    { flag: '--pack', help: 'join documents into full contexts, instead of giving each its own' },
     { flag: '--keep-bos', help: 'store the activations of the BOS token too' },
     { flag: '--seed <n>', help: 'of the order of the documents (default 0)' },
     { flag: '--separator <line>', help: 'line between two documents of plain text (default <|endoftext|>)' },
@@ -24,81 +35,108 @@ export const harvestCommand = defineCommand({
   ],
   examples: [
     'saeforest harvest --model models/stories3m --text stories.txt --layer 2 --tokens 2M --out acts',
+    'saeforest harvest --model models/stories3m --text stories.txt --layer 1,3,5 --hook resid_post,mlp_out --pack --tokens 2M --out acts',
     'saeforest harvest --model models/gpt2 --text a.jsonl --text b.jsonl --layer 8 --tokens 50M --dtype bf16 --out acts',
   ],
   schema: z.strictObject({
     model: text,
     text: list,
-    layer: index,
+    layer: layerList,
+    hook: list.default(['resid_post']),
     tokens: count,
     out: text,
     dtype: z.enum(['f16', 'bf16', 'f32']).default('f16'),
     context: count.optional(),
+    pack: z.boolean().default(false),
     keepBos: z.boolean().default(false),
     seed: z.number().int().default(0),
     separator: text.optional(),
     threads: count.optional(),
   }),
-  async run({ dtype, context, separator, threads, ...options }, terminal) {
+  async run({ dtype, layer, hook, ...options }, terminal) {
     const { harvest } = await import('../lm/harvest.ts');
+    const { path, reference } = await resolveArgument(options.model, terminal);
+    const sites = parseSites(layer, hook);
     const report = await untilInterrupted(terminal, (signal) =>
       harvest(
-        {
-          ...options,
-          dtype: DTYPES[dtype],
-          ...(context !== undefined && { context }),
-          ...(separator !== undefined && { separator }),
-          ...(threads !== undefined && { threads }),
-        },
+        { ...options, model: path, reference, sites, dtype: DTYPES[dtype] },
         {
           signal,
-          onProgress({ rows, wanted, tokens, seconds, resumedRows }) {
-            const left = (seconds * Math.max(0, wanted - rows)) / (rows - resumedRows);
-            const share = Math.min(100, (100 * rows) / wanted);
-            terminal.progress(
-              `harvest ${share.toFixed(1).padStart(5)} %  ${rows.toLocaleString('en')} rows  ` +
-                `${Math.round(tokens / seconds).toLocaleString('en')} tokens/s  ${duration(left)} left`,
-              rows >= wanted,
-            );
-          },
+          onIndexing: (bytes, of) => showIndexing(terminal, bytes, of),
+          onProgress: (progress) => terminal.progress(progressLine(progress), progress.rows >= progress.wanted),
         },
       ),
     );
-    const { manifest, tokens, seconds, padding, workers, isExhausted, resumedRows } = report;
-    const { identity, counts, shards } = manifest;
-    const speed = Math.round(tokens / seconds);
-    if (isExhausted) {
-      terminal.note(
-        `the texts hold only ${counts.rows.toLocaleString('en')} rows of the ${options.tokens.toLocaleString('en')} asked for`,
-      );
-    }
-    terminal.result(
-      {
-        out: options.out,
-        rows: counts.rows,
-        wanted: options.tokens,
-        exhausted: isExhausted,
-        resumed_rows: resumedRows,
-        documents: counts.documents,
-        sequences: counts.sequences,
-        shards: shards.length,
-        d: identity.d,
-        layer: identity.layer,
-        tensor: identity.tensor,
-        dtype: identity.dtype,
-        context: identity.context,
-        mean_norm: manifest.statistics.meanNorm,
-        tokens_per_s: speed,
-        seconds,
-        padding,
-        workers: workers.workers,
-        threads_per_worker: workers.threads,
-      },
-      [
-        `${counts.rows.toLocaleString('en')} rows of width ${identity.d} from ${counts.documents.toLocaleString('en')} documents, layer ${identity.layer} (${identity.tensor})`,
-        `${shards.length} shards in ${options.out}, ${identity.dtype}, mean norm ${manifest.statistics.meanNorm.toFixed(3)}`,
-        `${speed.toLocaleString('en')} tokens/s, ${(100 * padding).toFixed(1)} % padding`,
-      ],
-    );
+    present(report, options, terminal);
   },
 });
+
+/** Smaller texts are looked through before anybody could read about it. */
+const LONG_BYTES = 200e6;
+
+/** The text files are looked through once before the work begins. */
+export function showIndexing(terminal: Terminal, bytes: number, of: number): void {
+  if (of < LONG_BYTES) return;
+  const megabytes = (size: number): string => Math.round(size / 1e6).toLocaleString('en');
+  terminal.progress(`texts   ${megabytes(bytes)} of ${megabytes(of)} MB`, bytes === of);
+}
+
+function progressLine({ rows, wanted, tokens, seconds, resumedRows }: HarvestProgress): string {
+  const left = (seconds * Math.max(0, wanted - rows)) / (rows - resumedRows);
+  const share = Math.min(100, (100 * rows) / wanted);
+  return (
+    `harvest ${share.toFixed(1).padStart(5)} %  ${rows.toLocaleString('en')} rows  ` +
+    `${Math.round(tokens / seconds).toLocaleString('en')} tokens/s  ${duration(left)} left`
+  );
+}
+
+function present(
+  { sites, tokens, seconds, padding, workers, isExhausted, resumedRows }: HarvestReport,
+  { out, tokens: wanted }: { out: string; tokens: number },
+  terminal: Terminal,
+): void {
+  const [{ manifest: first }] = sites;
+  const { identity, counts } = first;
+  const speed = Math.round(tokens / seconds);
+  const rows = counts.rows.toLocaleString('en');
+  if (isExhausted) {
+    terminal.note(`the texts hold only ${rows} rows of the ${wanted.toLocaleString('en')} asked for`);
+  }
+  const described = sites.map(({ site, folder, manifest }) => ({
+    layer: site.layer,
+    hook: site.hook,
+    tensor: manifest.identity.tensor,
+    out: folder,
+    shards: manifest.shards.length,
+    mean_norm: manifest.statistics.meanNorm,
+  }));
+  terminal.result(
+    {
+      out,
+      rows: counts.rows,
+      wanted,
+      exhausted: isExhausted,
+      resumed_rows: resumedRows,
+      documents: counts.documents,
+      sequences: counts.sequences,
+      d: identity.d,
+      dtype: identity.dtype,
+      context: identity.context,
+      packed: identity.packed,
+      tokens_per_s: speed,
+      seconds,
+      padding,
+      workers: workers.workers,
+      threads_per_worker: workers.threads,
+      ...(sites.length === 1 ? described[0] : { sites: described }),
+    },
+    [
+      `${rows} rows of width ${identity.d} from ${counts.documents.toLocaleString('en')} documents, as ${identity.dtype}`,
+      ...described.map(
+        ({ layer, hook, tensor, shards, out: folder, mean_norm }) =>
+          `layer ${layer} ${hook} (${tensor}): ${shards} shards in ${folder}, mean norm ${mean_norm.toFixed(3)}`,
+      ),
+      `${speed.toLocaleString('en')} tokens/s, ${(100 * padding).toFixed(1)} % padding`,
+    ],
+  );
+}

@@ -1,16 +1,18 @@
-/** `saeforest lm inspect`: what a model folder holds and where its residual stream is. */
+/** `saeforest lm inspect`: what a model holds and where its residual stream is. */
 import { z } from 'zod';
 import { defineCommand, text } from './command.ts';
+import { resolveArgument } from './model-argument.ts';
 
 export const lmInspect = defineCommand({
-  usage: 'lm inspect <folder>',
+  usage: 'lm inspect <model>',
   summary: 'Show a language model: its size, tokenizer and the residual stream after every block.',
   flags: [],
-  examples: ['saeforest lm inspect models/stories3m', 'saeforest lm inspect models/stories3m --json'],
-  schema: z.strictObject({ folder: text }),
-  async run({ folder }, terminal) {
+  examples: ['saeforest lm inspect models/stories3m', 'saeforest lm inspect hf:onnx-community/Qwen3-0.6B-ONNX --json'],
+  schema: z.strictObject({ model: text }),
+  async run(options, terminal) {
     const { LanguageModel } = await import('../lm/model.ts');
-    const model = await LanguageModel.open(folder);
+    const { path } = await resolveArgument(options.model, terminal);
+    const model = await LanguageModel.open(path);
     const { info, tokenizer } = model;
     const { bosId } = tokenizer;
     const facts = [

@@ -150,3 +150,8 @@ export function readJsonFile(path: string, what: string): unknown {
     throw new InputError(`${what} is not valid JSON: ${(error as Error).message}`, { where: path, cause: error });
   }
 }
+
+/** `12.3 MB` */
+export function formatBytes(bytes: number): string {
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}

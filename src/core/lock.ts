@@ -26,6 +26,9 @@ const GRACE_MS = 10_000;
 /** Folders locked by this process, by absolute path. */
 const held = new Set<string>();
 
+/** Another process holds the lock. */
+export class BusyError extends OutputError {}
+
 export class FolderLock {
   readonly #path: string;
   readonly #token: string;
@@ -37,7 +40,8 @@ export class FolderLock {
 
   /**
    * Locks an existing folder. The lock of a process that no longer lives on this host is taken over.
-   * @throws OutputError naming the process that holds the lock, or when the folder cannot be written
+   * @throws BusyError naming the process that holds the lock
+   * @throws OutputError when the folder cannot be written
    */
   static acquire(folder: string): FolderLock {
     const path = join(resolve(folder), LOCK_FILE);
@@ -151,11 +155,11 @@ function removeStale(path: string, text: string | undefined): void {
   }
 }
 
-function busy(path: string, owner: Owner | undefined): OutputError {
+function busy(path: string, owner: Owner | undefined): BusyError {
   const who = owner
     ? `process ${owner.pid}${owner.host === hostname() ? '' : ` on ${owner.host}`} since ${owner.started}`
     : 'a process that is just starting';
-  return new OutputError(`the folder is in use by ${who}`, {
+  return new BusyError(`the folder is in use by ${who}`, {
     where: path,
     hint: 'wait for it to finish, or choose another folder; if that process is gone, remove the lock file',
   });

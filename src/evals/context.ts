@@ -13,6 +13,8 @@ export interface HarvestedModel {
   readonly bosId: number | null;
   /** Tokens whose rows were not stored. */
   readonly dropped: readonly number[];
+  /** Documents were joined into full contexts. */
+  readonly packed: boolean;
 }
 
 /** What is measured, and on what. */

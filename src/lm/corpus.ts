@@ -2,37 +2,39 @@
  * Text files as numbered documents. One pass notes where each document lies; texts are read when they are asked for, so
  * that files of any size can be used.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { z } from 'zod';
+import type { TextIdentity } from '../activations/manifest.ts';
 import { InputError, UsageError } from '../core/errors.ts';
-import { readLines } from './lines.ts';
+import type { Documents } from './documents.ts';
+import { readLines, type LineReader } from './lines.ts';
 
 /** Larger documents are taken for a mistake: a model reads a few thousand tokens at a time. */
 const MAX_DOCUMENT_BYTES = 64 * 2 ** 20;
+const SEPARATOR = '<|endoftext|>';
 const SPACE = 0x20;
 const CARRIAGE_RETURN = 0x0d;
 
 export interface CorpusOptions {
   /** Line that stands between two documents of a plain text file. */
   separator?: string;
-}
-
-/** Where a document lies: bytes [start, end) of a file. */
-interface Extent {
-  readonly file: number;
-  readonly start: number;
-  readonly end: number;
+  /** Called now and then while the files are read for the first time. */
+  onProgress?: (bytes: number, of: number) => void;
 }
 
 const record = z.looseObject({ text: z.string() });
 
-export class TextCorpus {
+export class TextCorpus implements Documents {
   readonly paths: readonly string[];
-  readonly #documents: readonly Extent[];
+  readonly identity: TextIdentity;
+  readonly #extents: Extents;
 
-  private constructor(paths: readonly string[], documents: readonly Extent[]) {
+  private constructor(paths: readonly string[], extents: Extents, identity: TextIdentity) {
     this.paths = paths;
-    this.#documents = documents;
+    this.#extents = extents;
+    this.identity = identity;
   }
 
   /**
@@ -42,37 +44,73 @@ export class TextCorpus {
    */
   static async open(
     paths: readonly string[],
-    { separator = '<|endoftext|>' }: CorpusOptions = {},
+    { separator = SEPARATOR, onProgress }: CorpusOptions = {},
   ): Promise<TextCorpus> {
     if (paths.length === 0) throw new UsageError('no text file was given');
-    const documents: Extent[] = [];
+    const extents = new Extents();
+    const files = [];
+    const size = paths.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
+    let done = 0;
     for (const [file, path] of paths.entries()) {
-      const add = (start: number, end: number): void => void documents.push({ file, start, end });
-      await (isJsonLines(path) ? indexJsonLines(path, add) : indexText(path, separator, add));
+      const hash = createHash('sha256');
+      const before = done;
+      const onBytes = (bytes: Buffer): void => {
+        hash.update(bytes);
+        done += bytes.length;
+        onProgress?.(done, size);
+      };
+      const add = (start: number, end: number): void => extents.add(file, start, end);
+      await (isJsonLines(path) ? indexJsonLines(path, add, onBytes) : indexText(path, separator, add, onBytes));
+      files.push({ name: basename(path), bytes: done - before, sha256: hash.digest('hex') });
     }
-    if (documents.length === 0) {
+    const documents = extents.count;
+    if (documents === 0) {
       throw new InputError('the text is empty', { where: paths.join(', '), hint: 'give a file with some text in it' });
     }
-    return new TextCorpus(paths, documents);
+    return new TextCorpus(paths, extents, { kind: 'files', files, separator, documents });
   }
 
   /** Number of documents. */
   get count(): number {
-    return this.#documents.length;
+    return this.#extents.count;
   }
 
   /** Text of document `i` < count, without line breaks at its ends. @throws InputError if the file has changed */
   read(i: number): string {
-    const { file, start, end } = this.#documents[i];
+    const { file, start, end } = this.#extents.at(i);
     const path = this.paths[file];
     const bytes = readRange(path, start, end);
     return isJsonLines(path) ? textOf(bytes, path, start) : trimLines(new TextDecoder().decode(bytes));
   }
 }
 
+/** Where documents lie, in 24 bytes each: there may be tens of millions. */
+class Extents {
+  #numbers = new Float64Array(3 * 1024);
+  count = 0;
+
+  /** Bytes [start, end) of a file. */
+  add(file: number, start: number, end: number): void {
+    if (3 * this.count === this.#numbers.length) {
+      const longer = new Float64Array(2 * this.#numbers.length);
+      longer.set(this.#numbers);
+      this.#numbers = longer;
+    }
+    this.#numbers.set([file, start, end], 3 * this.count++);
+  }
+
+  at(i: number): { file: number; start: number; end: number } {
+    const [file, start, end] = this.#numbers.subarray(3 * i, 3 * i + 3);
+    return { file, start, end };
+  }
+}
+
+type AddExtent = (start: number, end: number) => void;
+type OnBytes = (bytes: Buffer) => void;
+
 const isJsonLines = (path: string): boolean => path.endsWith('.jsonl');
 
-async function indexText(path: string, separator: string, add: (start: number, end: number) => void): Promise<void> {
+async function indexText(path: string, separator: string, add: AddExtent, onBytes: OnBytes): Promise<void> {
   const mark = Buffer.from(separator);
   let start = 0;
   let end = 0;
@@ -81,7 +119,7 @@ async function indexText(path: string, separator: string, add: (start: number, e
     if (!blank) add(start, end);
     blank = true;
   };
-  await readLines(path, MAX_DOCUMENT_BYTES, (line, at) => {
+  const onLine: LineReader = (line, at) => {
     if (withoutReturn(line).equals(mark)) {
       finish();
       start = end = at + line.length + 1;
@@ -95,15 +133,17 @@ async function indexText(path: string, separator: string, add: (start: number, e
         hint: `separate documents by a line "${separator}"`,
       });
     }
-  });
+  };
+  await readLines(path, MAX_DOCUMENT_BYTES, onLine, onBytes);
   finish();
 }
 
-async function indexJsonLines(path: string, add: (start: number, end: number) => void): Promise<void> {
-  await readLines(path, MAX_DOCUMENT_BYTES, (line, at) => {
+async function indexJsonLines(path: string, add: AddExtent, onBytes: OnBytes): Promise<void> {
+  const onLine: LineReader = (line, at) => {
     if (isBlank(line)) return;
     if (textOf(line, path, at).trim() !== '') add(at, at + line.length);
-  });
+  };
+  await readLines(path, MAX_DOCUMENT_BYTES, onLine, onBytes);
 }
 
 /** @throws InputError for a line that is no JSON object with a text */

@@ -23,7 +23,8 @@ export interface Part {
   readonly proto: ModelProto;
   /** Inputs of the whole model that this part reads (input_ids, attention_mask, …). */
   readonly modelInputs: readonly string[];
-  readonly output: string;
+  /** Names of what it computes; one of them twice if it was asked for twice. */
+  readonly outputs: readonly string[];
 }
 
 export interface SuffixPart extends Part {
@@ -34,13 +35,19 @@ export interface SuffixPart extends Part {
 const ATTRIBUTE_INT = 2;
 
 /**
- * Tokens → the tensor after a block.
- * @param type what the model computes it in; left out where that is what is to be found out: then nothing is converted
+ * Tokens → some tensors, all of them in one pass; nothing that none of them needs is computed.
+ * @param type what the model computes them in; left out where that is what is to be found out: then nothing is converted
  */
-export function cutPrefix(model: OnnxModel, graph: Graph, tensor: string, type?: ElementType): Part {
-  const nodes = select(graph, graph.ancestors(tensor));
-  if (type === undefined) return assemble(model, graph, nodes, create(ValueInfoProtoSchema, { name: tensor }));
-  return assemble(model, graph, nodes, floats(toFloat(nodes, graph, tensor, type)));
+export function cutPrefix(model: OnnxModel, graph: Graph, tensors: readonly string[], type?: ElementType): Part {
+  const kept = new Set(tensors.flatMap((tensor) => [...graph.ancestors(tensor)]));
+  const nodes = select(graph, kept);
+  // The stream after a block is the stream before the next: two sites may be one tensor.
+  const distinct = [...new Set(tensors)];
+  const outputs = distinct.map((name) =>
+    type === undefined ? create(ValueInfoProtoSchema, { name }) : floats(toFloat(nodes, graph, name, type)),
+  );
+  const part = assemble(model, graph, nodes, outputs);
+  return { ...part, outputs: tensors.map((tensor) => part.outputs[distinct.indexOf(tensor)]) };
 }
 
 /** What the model computes its residual stream in, and the stream's width. */
@@ -57,17 +64,17 @@ export function cutSuffix(
   layer: number,
   { type, d }: StreamType,
 ): SuffixPart {
-  const residual = trunk.residuals[layer];
+  const residual = trunk.blocks[layer].post;
   // Of the stream further up only the shape can matter from here on, and that is the same everywhere on the stream.
   const above = new Set(trunk.stream.slice(0, trunk.stream.indexOf(residual)));
   const rename = (read: string): string => (above.has(read) ? residual : read);
   const kept = graph.ancestors(trunk.logits, (read) => (rename(read) === residual ? undefined : read));
   const nodes = select(graph, kept).map((node) => renameReads(node, rename));
-  const residualInput = type === FLOAT ? residual : unusedName(graph, `${residual}_float32`);
+  const residualInput = type === FLOAT ? residual : graph.unusedName(`${residual}_float32`);
   if (residualInput !== residual) nodes.unshift(castNode(residualInput, residual, type));
   const declared = model.graph.output.find(({ name }) => name === trunk.logits);
   const output = toFloat(nodes, graph, trunk.logits, declared?.type?.tensorType?.elemType ?? FLOAT);
-  const part = assemble(model, graph, nodes, floats(output), floats(residualInput, d));
+  const part = assemble(model, graph, nodes, [floats(output)], floats(residualInput, d));
   return { ...part, residualInput };
 }
 
@@ -87,7 +94,7 @@ function assemble(
   { proto, graph: whole }: OnnxModel,
   graph: Graph,
   nodes: NodeProto[],
-  output: ValueInfoProto,
+  outputs: ValueInfoProto[],
   ...extraInputs: ValueInfoProto[]
 ): Part {
   const read = new Set(nodes.flatMap(readsOf));
@@ -97,7 +104,7 @@ function assemble(
     node: nodes,
     initializer: whole.initializer.filter(({ name }) => read.has(name)),
     input: [...inputs, ...extraInputs],
-    output: [output],
+    output: outputs,
   });
   const { irVersion, producerName, producerVersion, opsetImport, metadataProps } = proto;
   const model = create(ModelProtoSchema, {
@@ -111,14 +118,14 @@ function assemble(
   return {
     proto: Object.assign(model, proto.$unknown && { $unknown: proto.$unknown }),
     modelInputs: inputs.map(({ name }) => name),
-    output: output.name,
+    outputs: outputs.map(({ name }) => name),
   };
 }
 
 /** Appends a conversion to float32 if it is needed; returns the name of the result. */
 function toFloat(nodes: NodeProto[], graph: Graph, tensor: string, type: number): string {
   if (type === FLOAT) return tensor;
-  const name = unusedName(graph, `${tensor}_float32`);
+  const name = graph.unusedName(`${tensor}_float32`);
   nodes.push(castNode(tensor, name, FLOAT));
   return name;
 }
@@ -133,11 +140,4 @@ function floats(name: string, d?: number): ValueInfoProto {
   const dim = [{}, {}, { value: { case: 'dimValue' as const, value: BigInt(d ?? 0) } }];
   const tensorType = d === undefined ? { elemType: FLOAT } : { elemType: FLOAT, shape: { dim } };
   return create(ValueInfoProtoSchema, { name, type: { tensorType } });
-}
-
-function unusedName(graph: Graph, wish: string): string {
-  const taken = (name: string): boolean => graph.producer(name) !== undefined || graph.weights.has(name);
-  let name = wish;
-  while (taken(name)) name += '_';
-  return name;
 }

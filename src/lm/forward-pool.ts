@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../core/errors.ts';
 import type { ForwardFailure, ForwardReply, ForwardRequest, ForwardSetup } from './forward-worker.ts';
+import type { Site } from './site.ts';
 import type { TokenBatch } from './tokens.ts';
 
 /** Worker threads run the built script, also when this file runs from `src/` (tests). */
@@ -15,7 +16,7 @@ const WEIGHT_BYTES = 2 ** 30;
 
 interface Job {
   readonly batch: TokenBatch;
-  readonly resolve: (acts: Float32Array) => void;
+  readonly resolve: (acts: Float32Array[]) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -25,11 +26,17 @@ interface Runner {
   readonly sent: Map<number, Job>;
 }
 
+/** Worker threads, and threads of the runtime in each. */
+export interface ThreadShare {
+  readonly workers: number;
+  readonly threads: number;
+}
+
 /**
  * How threads are shared out: one runtime thread per worker is faster than one runtime with all threads (by a seventh
  * on two cores), but every worker holds the weights.
  */
-export function shareThreads(threads: number, parameters: number): { workers: number; threads: number } {
+export function shareThreads(threads: number, parameters: number): ThreadShare {
   const affordable = Math.floor(WEIGHT_BYTES / (4 * parameters));
   const workers = Math.max(1, Math.min(threads, affordable));
   return { workers, threads: Math.floor(threads / workers) };
@@ -55,10 +62,10 @@ export class ForwardPool {
     }
   }
 
-  /** @throws InputError if the model cannot be loaded; UsageError's message as InputError if it has no such layer */
-  static async start(folder: string, layer: number, share: { workers: number; threads: number }): Promise<ForwardPool> {
+  /** @throws InputError if the model cannot be loaded; UsageError's message as InputError if it has no such site */
+  static async start(folder: string, sites: readonly Site[], share: ThreadShare): Promise<ForwardPool> {
     const stop = new Int32Array(new SharedArrayBuffer(4));
-    const setup: ForwardSetup = { folder, layer, threads: share.threads, stop };
+    const setup: ForwardSetup = { folder, sites, threads: share.threads, stop };
     const workers = Array.from({ length: share.workers }, () => new Worker(SCRIPT, { workerData: setup }));
     try {
       await Promise.all(workers.map(whenReady));
@@ -72,10 +79,10 @@ export class ForwardPool {
 
   /**
    * Runs a batch as soon as a worker is free; many may wait. The batch's arrays are handed over and unusable afterwards.
-   * @returns [n, length, d]; rows of padding positions mean nothing
+   * @returns [n, length, d] of every site; rows of padding positions mean nothing
    * @throws InputError if the runtime fails on it
    */
-  run(batch: TokenBatch): Promise<Float32Array> {
+  run(batch: TokenBatch): Promise<Float32Array[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ batch, resolve, reject });
       if (this.#error) this.#fail(this.#error);
@@ -83,9 +90,10 @@ export class ForwardPool {
     });
   }
 
-  /** Ends the threads as soon as the batches in the runtime are done; those that wait are dropped. */
+  /** Ends the threads as soon as the batches in the runtime are done; what waits for a batch is told that there will be none. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.#fail(new Error('the threads that run the model were ended'));
     Atomics.store(this.#stop, 0, 1);
     await Promise.all(this.#runners.map(({ worker }) => end(worker)));
   }

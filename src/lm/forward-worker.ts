@@ -1,13 +1,14 @@
-/** A thread that runs one model prefix: batches come in as messages and go back as activations. */
+/** A thread that runs one model prefix: batches come in as messages and go back as activations of every site. */
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { SaeforestError } from '../core/errors.ts';
 import { LanguageModel } from './model.ts';
 import type { Prefix } from './parts.ts';
+import type { Site } from './site.ts';
 import type { TokenBatch } from './tokens.ts';
 
 export interface ForwardSetup {
   folder: string;
-  layer: number;
+  sites: readonly Site[];
   /** Threads of the runtime in this worker. */
   threads: number;
   /** One word of shared memory, not 0 once batches need not be run any more. */
@@ -26,14 +27,16 @@ export interface ForwardFailure {
 
 export type ForwardReply =
   | { kind: 'ready' }
-  | { kind: 'done'; id: number; acts: Float32Array<ArrayBuffer> }
+  | { kind: 'done'; id: number; acts: Float32Array<ArrayBuffer>[] }
   | { kind: 'failed'; failure: ForwardFailure };
 
 const port = parentPort as MessagePort;
-const { folder, layer, threads, stop } = workerData as ForwardSetup;
+const { folder, sites, threads, stop } = workerData as ForwardSetup;
 
 function reply(message: ForwardReply): void {
-  port.postMessage(message, message.kind === 'done' ? [message.acts.buffer] : []);
+  const buffers = message.kind === 'done' ? message.acts.map(({ buffer }) => buffer) : [];
+  // Two sites may be one tensor.
+  port.postMessage(message, [...new Set(buffers)]);
 }
 
 /** Expected failures become messages; anything else ends the thread with its stack. */
@@ -56,9 +59,7 @@ function serve(prefix: Prefix): void {
       }
       if (Atomics.load(stop, 0) !== 0) return;
       const { id, batch } = request;
-      const acts = new Float32Array(batch.n * batch.length * prefix.d);
-      await prefix.run(batch, acts);
-      reply({ kind: 'done', id, acts });
+      reply({ kind: 'done', id, acts: await prefix.run(batch) });
     });
   });
   reply({ kind: 'ready' });
@@ -67,5 +68,5 @@ function serve(prefix: Prefix): void {
 await attempt(async () => {
   // The model goes out of scope here: what stays is the runtime's copy of the weights.
   const model = await LanguageModel.open(folder);
-  serve(await model.prefix(layer, { threads }));
+  serve(await model.prefix(sites, { threads }));
 });

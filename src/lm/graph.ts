@@ -49,6 +49,13 @@ export class Graph {
     return this.#dynamic.has(tensor);
   }
 
+  /** A name that no tensor has, `wish` itself if possible. */
+  unusedName(wish: string): string {
+    let name = wish;
+    while (this.#producer.has(name) || this.weights.has(name) || this.inputs.includes(name)) name += '_';
+    return name;
+  }
+
   /**
    * Nodes that a tensor is computed from, itself included.
    * @param rename lets a caller replace the tensors that nodes read by others, or stop at them (undefined)

@@ -1,109 +1,55 @@
 /** What a harvest will do, settled before anything is written. */
-import { statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { basename, join } from 'node:path';
-import { DEFAULT_ROWS_PER_SHARD, type HarvestIdentity } from '../activations/manifest.ts';
-import { UsageError } from '../core/errors.ts';
+import type { HarvestIdentity } from '../activations/manifest.ts';
 import type { StorageDtype } from '../core/floats.ts';
-import { TextCorpus } from './corpus.ts';
-import { hashFiles } from './file-hash.ts';
-import { shareThreads } from './forward-pool.ts';
-import { LanguageModel } from './model.ts';
-import { TOKENIZER_FILES, type Tokenizer } from './tokenizer.ts';
+import { siteFolder, type SiteHarvest } from './harvest-folders.ts';
+import { openReading, type Reading, type ReadingOptions } from './reading.ts';
 
-export interface HarvestOptions {
-  /** Folder of the model. */
-  model: string;
-  /** Text files. */
-  text: readonly string[];
-  /** Block, counted from 0. */
-  layer: number;
-  /** Rows to store: the harvest ends with the document that reaches them. */
+export interface HarvestOptions extends ReadingOptions {
+  /** Rows to store: the harvest ends with the document that reaches them, or packed with the context that does. */
   tokens: number;
-  /** Folder of shards: new, empty, or of the same harvest interrupted. */
+  /** Folder of shards, or for several sites of such folders: new, empty, or of the same harvest interrupted. */
   out: string;
   dtype?: StorageDtype;
-  /** Tokens per sequence; the model's own context by default. */
-  context?: number;
-  /** Store the rows of the BOS token too. */
-  keepBos?: boolean;
-  /** Of the order of the documents. */
-  seed?: number;
-  /** Line between two documents of a plain text file. */
-  separator?: string;
-  /** Threads that run the model; as many as there are cores by default. Results do not depend on it. */
-  threads?: number;
 }
 
 export interface HarvestPlan {
-  readonly identity: HarvestIdentity;
-  readonly corpus: TextCorpus;
-  readonly tokenizer: Tokenizer;
-  readonly workers: { workers: number; threads: number };
+  readonly reading: Reading;
+  readonly sites: readonly SiteHarvest[];
+  readonly rowsWanted: number;
 }
 
-const SEPARATOR = '<|endoftext|>';
+/** Rows of a shard, at most about 64 MiB as float32: what is held in memory until it is complete. */
+function rowsPerShard(d: number): number {
+  return Math.max(4096, Math.min(65_536, Math.floor(2 ** 24 / d)));
+}
 
-/**
- * Opens model and texts. The model is dropped again: the worker threads load it themselves.
- * @throws InputError for a missing or damaged model or text
- * @throws UsageError for a layer or context that the model does not have
- */
-export async function planHarvest(options: HarvestOptions): Promise<HarvestPlan> {
-  const { separator = SEPARATOR, layer, keepBos = false } = options;
-  const model = await LanguageModel.open(options.model);
-  const { info, tokenizer } = model;
-  const tensor = model.residual(layer);
-  const context = chooseContext(options.context, info.context, model.folder);
-  const corpus = await TextCorpus.open(options.text, { separator });
-  const bos = tokenizer.bosId ?? null;
-  const identity: HarvestIdentity = {
-    model: {
-      path: options.model,
-      hash: await model.hash(),
-      architecture: info.architecture,
-    },
-    layer,
-    tensor,
-    hook: 'residual after block',
+/** @throws InputError, UsageError as {@link openReading} */
+export async function planHarvest(
+  options: HarvestOptions,
+  onProgress?: (bytes: number, of: number) => void,
+): Promise<HarvestPlan> {
+  const reading = await openReading(options, onProgress);
+  const { info, cut, dropped, hashes, documents, sites, tensors } = reading;
+  const shared: Omit<HarvestIdentity, 'layer' | 'tensor' | 'hook'> = {
+    model: { path: options.reference ?? options.model, hash: hashes.model, architecture: info.architecture },
     d: info.d,
     dtype: options.dtype ?? 'F16',
-    context,
-    specials: { dropped: bos === null || keepBos ? [] : [bos], bos },
-    text: {
-      files: await describeFiles(options.text),
-      tokenizer: await hashFiles(TOKENIZER_FILES.map((name) => join(options.model, name))),
-      separator,
-      documents: corpus.count,
-      seed: options.seed ?? 0,
-    },
-    rowsPerShard: DEFAULT_ROWS_PER_SHARD,
+    context: cut.context,
+    packed: cut.pack,
+    specials: { dropped: dropped === undefined ? [] : [dropped], bos: cut.bos ?? null },
+    text: documents.identity,
+    tokenizer: hashes.tokenizer,
+    seed: options.seed ?? 0,
+    rowsPerShard: rowsPerShard(info.d),
     rowsWanted: options.tokens,
   };
-  const workers = shareThreads(options.threads ?? availableParallelism(), model.parameters);
-  return { identity, corpus, tokenizer, workers };
-}
-
-function chooseContext(wanted: number | undefined, most: number | null, where: string): number {
-  const context = wanted ?? most;
-  if (context === null) {
-    throw new UsageError('config.json does not say how long a context is', { where, hint: '--context 512' });
-  }
-  if (most !== null && context > most) {
-    throw new UsageError(`a context of ${context} tokens is longer than the model's ${most}`, {
-      where,
-      hint: `--context ${most} or less`,
-    });
-  }
-  // BOS and a token that follows it.
-  if (context < 2) throw new UsageError(`a context of ${context} tokens is too short`, { hint: 'at least 2' });
-  return context;
-}
-
-async function describeFiles(paths: readonly string[]): Promise<HarvestIdentity['text']['files']> {
-  const files: HarvestIdentity['text']['files'] = [];
-  for (const path of paths) {
-    files.push({ name: basename(path), bytes: statSync(path).size, sha256: await hashFiles([path]) });
-  }
-  return files;
+  return {
+    reading,
+    sites: sites.map((site, i) => ({
+      site,
+      folder: siteFolder(options.out, site, sites.length),
+      identity: { ...shared, layer: site.layer, hook: site.hook, tensor: tensors[i] },
+    })),
+    rowsWanted: options.tokens,
+  };
 }

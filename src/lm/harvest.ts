@@ -1,27 +1,29 @@
 /**
- * Text → folder of activation shards. Three things happen at once: this thread tokenises the next window, worker threads
- * run the model on the current one, and this thread encodes and writes the one before.
+ * Text → folders of activation shards, one per site. Three things happen at once: this thread tokenises the next window,
+ * worker threads run the model on the current one, and this thread encodes and writes the one before.
  */
 import type { Manifest } from '../activations/manifest.ts';
-import { ShardWriter, type ActivationBatch } from '../activations/shard-writer.ts';
 import { InputError, InterruptedError } from '../core/errors.ts';
-import { ForwardPool } from './forward-pool.ts';
+import { ForwardPool, type ThreadShare } from './forward-pool.ts';
+import { forward } from './forward.ts';
+import { HarvestFolders, type SiteBatch, type SiteHarvest } from './harvest-folders.ts';
 import { planHarvest, type HarvestOptions, type HarvestPlan } from './harvest-plan.ts';
-import { countKept, planBatches, readWindows, type Place, type Sequence, type Window } from './sequences.ts';
-import { packTokens } from './tokens.ts';
+import { countKept, storeOrigins, storeRows } from './rows.ts';
+import type { Sequence } from './sequences.ts';
+import { readWindows, type Window } from './windows.ts';
 
 export type { HarvestOptions } from './harvest-plan.ts';
 
-/** Padding included. Larger batches leave the processor's cache and run slower. */
-export const BATCH_TOKENS = 2048;
+/** Of one window at one site: 2^22 floats. */
+const WINDOW_BYTES = 16 * 2 ** 20;
 
-/** Large windows hold little padding, small ones little memory: activations of one are about 32 MiB. */
+/** Of the windows that are in memory, all sites together; there are always two of them. */
+const MEMORY_BYTES = 128 * 2 ** 20;
+
+/** Large windows hold little padding, small ones little memory. */
 export function windowTokens(d: number): number {
-  return Math.max(BATCH_TOKENS, Math.min(32_768, Math.floor(2 ** 23 / d)));
+  return Math.max(2048, Math.min(16_384, Math.floor(WINDOW_BYTES / (4 * d))));
 }
-
-/** Windows that are read ahead of the one that is written. */
-const AHEAD = 2;
 
 export interface HarvestProgress {
   /** Rows so far, in earlier processes too. */
@@ -36,7 +38,8 @@ export interface HarvestProgress {
 }
 
 export interface HarvestReport {
-  manifest: Manifest;
+  /** In the order in which the sites were asked for. */
+  sites: (SiteHarvest & { manifest: Manifest })[];
   /** The texts were used up before the rows asked for were reached. */
   isExhausted: boolean;
   /** Rows that an earlier process had stored. */
@@ -46,151 +49,147 @@ export interface HarvestReport {
   seconds: number;
   /** Share of padding among the positions that the model computed. */
   padding: number;
-  workers: { workers: number; threads: number };
+  workers: ThreadShare;
 }
 
 export interface HarvestHooks {
   signal?: AbortSignal;
   onProgress?(progress: HarvestProgress): void;
+  /** While the text files are looked through, before the harvest begins. */
+  onIndexing?(bytes: number, of: number): void;
 }
 
 /**
- * Harvests into a new folder or goes on with an interrupted one; the finished folder has the same bytes either way,
+ * Harvests into new folders or goes on with interrupted ones; the finished folders have the same bytes either way,
  * whatever the number of threads.
  * @throws InterruptedError when the signal aborts; complete shards are kept
- * @throws InputError, UsageError, OutputError as the model, the texts, the options or the folder require; a folder
+ * @throws InputError, UsageError, OutputError as the model, the texts, the options or a folder require; a folder
  * without a complete shard is then left as it was found
  */
 export async function harvest(options: HarvestOptions, hooks: HarvestHooks = {}): Promise<HarvestReport> {
-  const plan = await planHarvest(options);
-  const writer = ShardWriter.open(options.out, plan.identity);
+  const plan = await planHarvest(options, hooks.onIndexing);
+  const folders = HarvestFolders.open(options.out, plan.sites);
   try {
-    const pool = await ForwardPool.start(options.model, plan.identity.layer, plan.workers);
+    const pool = await ForwardPool.start(options.model, folders.sites, plan.reading.share);
     try {
-      return await new Harvester(plan, writer, pool, hooks).run();
+      return await new Harvester(plan, folders, pool, hooks).run();
     } finally {
       await pool.close();
     }
   } finally {
-    writer.close();
+    folders.close();
   }
 }
 
 class Harvester {
   readonly #plan: HarvestPlan;
-  readonly #writer: ShardWriter;
+  readonly #folders: HarvestFolders;
   readonly #pool: ForwardPool;
   readonly #hooks: HarvestHooks;
-  readonly #dropped: number | undefined;
-  readonly #wanted: number;
+  readonly #d: number;
+  /** Windows that are read ahead of the one that is written. */
+  readonly #ahead: number;
   /** Buffers of windows that were written: fresh memory of this size costs as much as the copying. */
   readonly #spare: Float32Array[] = [];
   #tokens = 0;
   #positions = 0;
 
-  constructor(plan: HarvestPlan, writer: ShardWriter, pool: ForwardPool, hooks: HarvestHooks) {
+  constructor(plan: HarvestPlan, folders: HarvestFolders, pool: ForwardPool, hooks: HarvestHooks) {
     this.#plan = plan;
-    this.#writer = writer;
+    this.#folders = folders;
     this.#pool = pool;
     this.#hooks = hooks;
-    this.#dropped = plan.identity.specials.dropped[0];
-    this.#wanted = plan.identity.rowsWanted ?? Infinity;
+    this.#d = plan.reading.info.d;
+    const windows = Math.floor(MEMORY_BYTES / (WINDOW_BYTES * folders.sites.length));
+    this.#ahead = Math.max(1, Math.min(2, windows - 1));
   }
 
   async run(): Promise<HarvestReport> {
-    const writer = this.#writer;
-    const start = performance.now();
-    const seconds = (): number => (performance.now() - start) / 1000;
-    const resumedRows = writer.storedRows;
-    const running: { window: Window; batch: Promise<ActivationBatch> }[] = [];
+    const folders = this.#folders;
+    const { rowsWanted: wanted, reading } = this.#plan;
+    const begun = performance.now();
+    const seconds = (): number => (performance.now() - begun) / 1000;
+    const { rows: resumedRows } = folders.start;
+    const running: { window: Window; batch: Promise<SiteBatch> }[] = [];
     const write = async (): Promise<void> => {
       const { window, batch } = running.shift()!;
       const ready = await this.#unlessInterrupted(batch);
-      writer.append(ready, { ...window.next });
-      this.#spare.push(ready.acts);
+      folders.append(ready, window.next);
+      this.#spare.push(...ready.acts);
       this.#tokens += window.sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
-      const { rows } = writer;
-      const [tokens, wanted] = [this.#tokens, this.#wanted];
-      this.#hooks.onProgress?.({ rows, resumedRows, wanted, tokens, seconds: seconds() });
+      const { rows } = folders;
+      this.#hooks.onProgress?.({ rows, resumedRows, wanted, tokens: this.#tokens, seconds: seconds() });
     };
     for (const window of this.#windows()) {
       const batch = this.#forward(window);
       // Awaited in its turn; until then a failure must not count as unhandled.
       batch.catch(() => {});
       running.push({ window, batch });
-      if (running.length > AHEAD) await write();
+      if (running.length > this.#ahead) await write();
     }
     while (running.length > 0) await write();
-    if (writer.rows === 0) {
-      throw new InputError('the texts hold no tokens to harvest', { where: this.#plan.corpus.paths.join(', ') });
-    }
-    const manifest = writer.finish();
+    if (folders.rows === 0) throw new InputError('the texts hold no tokens to harvest', { where: reading.text });
+    const manifests = folders.finish();
     return {
-      manifest,
-      isExhausted: manifest.counts.rows < this.#wanted,
+      sites: this.#plan.sites.map((site, i) => ({ ...site, manifest: manifests[i] })),
+      isExhausted: manifests[0].counts.rows < wanted,
       resumedRows,
       tokens: this.#tokens,
       seconds: seconds(),
       padding: 1 - this.#tokens / Math.max(1, this.#positions),
-      workers: this.#plan.workers,
+      workers: reading.share,
     };
   }
 
   #windows(): Generator<Window> {
-    const { corpus, tokenizer, identity } = this.#plan;
-    return readWindows(corpus, tokenizer, {
-      context: identity.context,
-      windowTokens: windowTokens(identity.d),
-      dropped: this.#dropped,
-      seed: identity.text.seed,
-      rows: this.#wanted,
-      from: (this.#writer.progress as Place | null) ?? { document: 0, sequence: 0 },
-      rowsBefore: this.#writer.storedRows,
+    const { reading, rowsWanted: rows } = this.#plan;
+    const { place: from, rows: rowsBefore } = this.#folders.start;
+    const { cut, dropped } = reading;
+    return readWindows(reading.source, {
+      ...cut,
+      windowTokens: windowTokens(this.#d),
+      dropped,
+      rows,
+      from,
+      rowsBefore,
     });
   }
 
   /** Runs all batches of a window and puts their rows back into the order of the text. */
-  async #forward({ sequences }: Window): Promise<ActivationBatch> {
-    const { tokenizer, identity } = this.#plan;
-    const { d } = identity;
-    const firstRows: number[] = [];
+  async #forward({ sequences }: Window): Promise<SiteBatch> {
+    const { tokenizer, dropped } = this.#plan.reading;
+    const d = this.#d;
+    const placed: (Sequence & { firstRow: number })[] = [];
     let rows = 0;
-    for (const { tokens } of sequences) {
-      firstRows.push(rows);
-      rows += countKept(tokens, this.#dropped);
+    for (const sequence of sequences) {
+      placed.push({ ...sequence, firstRow: rows });
+      rows += countKept(sequence.tokens, dropped);
     }
-    const result: ActivationBatch = {
+    const batch: SiteBatch = {
       rows,
-      acts: this.#buffer(rows * d),
+      acts: this.#folders.sites.map(() => this.#buffer(rows * d)),
       tokens: new Int32Array(rows),
       pos: new Int32Array(rows),
       doc: new Int32Array(rows),
       sequences: sequences.length,
     };
-    await Promise.all(
-      planBatches(sequences, BATCH_TOKENS).map(async (members) => {
-        const batch = packTokens(
-          members.map((i) => sequences[i].tokens),
-          tokenizer.padId,
-        );
-        this.#positions += batch.n * batch.length;
-        const { length } = batch;
-        const acts = await this.#pool.run(batch);
-        for (const [row, i] of members.entries()) {
-          storeRows(result, firstRows[i], sequences[i], acts.subarray(row * length * d), d, this.#dropped);
-        }
+    const positions = await Promise.all(
+      forward(this.#pool, placed, { padId: tokenizer.padId, d }, (sequence, sites) => {
+        const { firstRow, tokens } = sequence;
+        storeOrigins(batch, firstRow, sequence, dropped);
+        for (const [i, acts] of sites.entries()) storeRows(batch.acts[i], firstRow, tokens, acts, d, dropped);
       }),
     );
-    return result;
+    this.#positions += positions.reduce((a, b) => a + b, 0);
+    return batch;
   }
 
   /** At least `size` numbers. */
   #buffer(size: number): Float32Array {
     const spare = this.#spare.pop();
     if (spare && spare.length >= size) return spare;
-    const { d, context } = this.#plan.identity;
     // A window ends with the sequence that fills it.
-    return new Float32Array(Math.max(size, (windowTokens(d) + context) * d));
+    return new Float32Array(Math.max(size, (windowTokens(this.#d) + this.#plan.reading.cut.context) * this.#d));
   }
 
   /** @throws InterruptedError as soon as the signal aborts */
@@ -208,36 +207,10 @@ class Harvester {
   }
 
   #interrupted(): InterruptedError {
-    const { storedRows, folder } = this.#writer;
+    const { storedRows, out } = this.#folders;
     return new InterruptedError(
       storedRows > 0 ? `interrupted: ${storedRows} rows are stored` : 'interrupted: nothing was stored yet',
-      { where: folder, hint: `run the same command again${storedRows > 0 ? ' to go on from there' : ''}` },
+      { where: out, hint: `run the same command again${storedRows > 0 ? ' to go on from there' : ''}` },
     );
-  }
-}
-
-/** Copies a sequence's activations [≥ tokens, d], without those of `dropped`, to `row` and after. */
-function storeRows(
-  into: ActivationBatch,
-  firstRow: number,
-  { doc, tokens }: Sequence,
-  acts: Float32Array,
-  d: number,
-  dropped: number | undefined,
-): void {
-  let row = firstRow;
-  for (let pos = 0; pos < tokens.length;) {
-    if (tokens[pos] === dropped) {
-      pos++;
-      continue;
-    }
-    const start = pos;
-    const firstOfRun = row;
-    for (; pos < tokens.length && tokens[pos] !== dropped; pos++, row++) {
-      into.tokens[row] = tokens[pos];
-      into.pos[row] = pos;
-      into.doc[row] = doc;
-    }
-    into.acts.set(acts.subarray(start * d, pos * d), firstOfRun * d);
   }
 }

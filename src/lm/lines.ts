@@ -11,9 +11,15 @@ export type LineReader = (bytes: Buffer, start: number) => void;
 
 /**
  * Calls `onLine` for every line; a last line without a newline counts, unless it is empty.
+ * @param onBytes is given all bytes of the file, as they are read
  * @throws InputError if the file cannot be read, is not UTF-8 (naming the byte), or has a line of more than `maxBytes`
  */
-export async function readLines(path: string, maxBytes: number, onLine: LineReader): Promise<void> {
+export async function readLines(
+  path: string,
+  maxBytes: number,
+  onLine: LineReader,
+  onBytes: (bytes: Buffer) => void = () => {},
+): Promise<void> {
   // Pieces of a line that began in an earlier chunk, and where it starts.
   let pieces: Buffer[] = [];
   let start = 0;
@@ -22,7 +28,7 @@ export async function readLines(path: string, maxBytes: number, onLine: LineRead
     onLine(pieces.length === 0 ? last : Buffer.concat([...pieces, last]), start);
     pieces = [];
   };
-  for await (const chunk of validChunks(path)) {
+  for await (const chunk of validChunks(path, onBytes)) {
     let from = 0;
     for (let to = chunk.indexOf(NEWLINE); to >= 0; to = chunk.indexOf(NEWLINE, from)) {
       endLine(chunk.subarray(from, to));
@@ -42,10 +48,11 @@ export async function readLines(path: string, maxBytes: number, onLine: LineRead
 }
 
 /** Chunks that end between characters, checked to be UTF-8. */
-async function* validChunks(path: string): AsyncGenerator<Buffer> {
+async function* validChunks(path: string, onBytes: (bytes: Buffer) => void): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
   let offset = 0;
   for await (const read of chunksOf(path)) {
+    onBytes(read);
     const bytes = rest.length === 0 ? read : Buffer.concat([rest, read]);
     const whole = bytes.subarray(0, wholeCharacters(bytes));
     checkUtf8(whole, path, offset);

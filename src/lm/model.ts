@@ -12,6 +12,8 @@ import { readOnnxModel, type OnnxModel } from './onnx/model-file.ts';
 import { measureStream, Prefix, Suffix } from './parts.ts';
 import type { RunOptions } from './session.ts';
 import { Tokenizer } from './tokenizer.ts';
+import { siteName, type Site } from './site.ts';
+import { findSiteTensors, type SiteTensors } from './site-tensors.ts';
 import { findTrunk, list, type Trunk } from './trunk.ts';
 
 export interface ModelInfo {
@@ -32,8 +34,8 @@ export class LanguageModel {
   readonly info: ModelInfo;
   readonly tokenizer: Tokenizer;
   readonly #model: OnnxModel;
-  readonly #graph: Graph;
   readonly #trunk: Trunk;
+  readonly #places: SiteTensors;
   readonly #stream: StreamType;
   #hash: Promise<string> | undefined;
 
@@ -42,22 +44,22 @@ export class LanguageModel {
     config: ModelConfig,
     tokenizer: Tokenizer,
     model: OnnxModel,
-    graph: Graph,
     trunk: Trunk,
+    places: SiteTensors,
     stream: StreamType,
   ) {
     this.folder = folder;
     this.tokenizer = tokenizer;
     this.#model = model;
-    this.#graph = graph;
     this.#trunk = trunk;
+    this.#places = places;
     this.#stream = stream;
     this.info = {
       architecture: config.architecture,
-      layers: trunk.residuals.length,
+      layers: trunk.blocks.length,
       d: stream.d,
       vocab: config.vocab ?? tokenizer.size,
-      residuals: trunk.residuals.map((tensor, layer) => ({ layer, tensor })),
+      residuals: trunk.blocks.map(({ post }, layer) => ({ layer, tensor: post })),
       context: config.context ?? null,
     };
   }
@@ -76,33 +78,35 @@ export class LanguageModel {
     const tokenizer = Tokenizer.open(folder);
     const model = readOnnxModel(modelFile(folder));
     checkInputs(model);
-    const graph = new Graph(model.graph, model.path);
-    const trunk = findTrunk(graph, model.path);
-    if (config.layers !== undefined && config.layers !== trunk.residuals.length) {
+    const whole = new Graph(model.graph, model.path);
+    const trunk = findTrunk(whole, model.path);
+    const residuals = trunk.blocks.map(({ post }) => post);
+    if (config.layers !== undefined && config.layers !== residuals.length) {
       throw new InputError(
-        `config.json says ${config.layers} layers, but ${trunk.residuals.length} blocks were found in the graph, ` +
-          `with these residual tensors: ${list(trunk.residuals)}`,
+        `config.json says ${config.layers} layers, but ${residuals.length} blocks were found in the graph, ` +
+          `with these residual tensors: ${list(residuals)}`,
         { where: model.path, hint: 'check that config.json and the ONNX file belong together' },
       );
     }
-    const stream = await measureStream(model, graph, trunk.residuals[0]);
+    const places = findSiteTensors(model, whole, trunk);
+    const stream = await measureStream(model, places.graph, residuals[0]);
     if (config.d !== undefined && config.d !== stream.d) {
       throw new InputError(
-        `config.json says a width of ${config.d}, but the residual stream "${trunk.residuals[0]}" has ${stream.d}`,
+        `config.json says a width of ${config.d}, but the residual stream "${residuals[0]}" has ${stream.d}`,
         { where: model.path, hint: 'check that config.json and the ONNX file belong together' },
       );
     }
-    return new LanguageModel(folder, config, tokenizer, model, graph, trunk, stream);
+    return new LanguageModel(folder, config, tokenizer, model, trunk, places, stream);
   }
 
   /** Inputs of the whole graph. */
   get inputs(): readonly string[] {
-    return this.#graph.inputs;
+    return this.#places.graph.inputs;
   }
 
   /** Numbers in the weights of the graph. */
   get parameters(): number {
-    const sizes = [...this.#graph.weights.values()].map(({ dims }) => dims.reduce((a, b) => a * Number(b), 1));
+    const sizes = [...this.#places.graph.weights.values()].map(({ dims }) => dims.reduce((a, b) => a * Number(b), 1));
     return sizes.reduce((a, b) => a + b, 0);
   }
 
@@ -112,21 +116,35 @@ export class LanguageModel {
     return this.#hash;
   }
 
-  /** Tokens → residual stream after block `layer`. @throws UsageError if there is no such layer */
-  async prefix(layer: number, options?: RunOptions): Promise<Prefix> {
-    return Prefix.create(this.#model, this.#graph, this.residual(layer), this.#stream, options);
+  /** Tokens → activations at some sites. @throws UsageError if the model has no such layer, or the layer no such place */
+  async prefix(sites: readonly Site[], options?: RunOptions): Promise<Prefix> {
+    const tensors = sites.map((site) => this.tensor(site));
+    return Prefix.create(this.#model, this.#places.graph, tensors, this.#stream, options);
   }
 
   /** Residual stream after block `layer` → logits. @throws UsageError if there is no such layer */
   async suffix(layer: number, options?: RunOptions): Promise<Suffix> {
     this.residual(layer);
-    return Suffix.create(this.#model, this.#graph, this.#trunk, layer, this.#stream, options);
+    return Suffix.create(this.#model, this.#places.graph, this.#trunk, layer, this.#stream, options);
+  }
+
+  /** All places where activations can be read, block by block. */
+  get sites(): readonly Site[] {
+    return this.#places.sites;
+  }
+
+  /** Tensor at a site. @throws UsageError if the model has no such layer, or the layer no such place */
+  tensor(site: Site): string {
+    this.residual(site.layer);
+    const tensor = this.#places.tensors.get(siteName(site));
+    if (tensor !== undefined) return tensor;
+    throw new UsageError(`layer ${site.layer} has no ${site.hook}: it has no MLP of its own`, { where: this.folder });
   }
 
   /** Tensor of the residual stream after block `layer`. @throws UsageError if there is no such layer */
   residual(layer: number): string {
     const { layers } = this.info;
-    if (Number.isInteger(layer) && layer >= 0 && layer < layers) return this.#trunk.residuals[layer];
+    if (Number.isInteger(layer) && layer >= 0 && layer < layers) return this.#trunk.blocks[layer].post;
     throw new UsageError(`there is no layer ${layer}: the model has layers 0 to ${layers - 1}`, { where: this.folder });
   }
 }

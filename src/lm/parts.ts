@@ -10,7 +10,7 @@ import { Session, type RunOptions } from './session.ts';
 import { packTokens, type TokenBatch } from './tokens.ts';
 import type { Trunk } from './trunk.ts';
 
-/** Tokens → residual stream. */
+/** Tokens → activations at one or more sites, in one pass that ends at the deepest of them. */
 export class Prefix {
   readonly d: number;
   readonly #session: Session;
@@ -22,34 +22,31 @@ export class Prefix {
     this.d = d;
   }
 
-  /** @throws InputError if the stream does not have the width that the model's own first layer has */
+  /**
+   * @param tensors at least one; what {@link run} gives, in this order
+   * @throws InputError if one does not have the width that the model's own first layer has
+   */
   static async create(
     model: OnnxModel,
     graph: Graph,
-    tensor: string,
+    tensors: readonly string[],
     { type, d }: StreamType,
     options?: RunOptions,
   ): Promise<Prefix> {
-    const part = cutPrefix(model, graph, tensor, type);
+    const part = cutPrefix(model, graph, tensors, type);
     const session = await Session.create(model, part, options);
-    const width = await widthOf(session, part.modelInputs, tensor, model.path);
-    if (width !== d) {
-      throw new InputError(`"${tensor}" has width ${width}, the residual stream has ${d}`, { where: model.path });
+    const widths = await widthsOf(session, part.modelInputs, tensors, model.path);
+    for (const [i, width] of widths.entries()) {
+      if (width === d) continue;
+      throw new InputError(`"${tensors[i]}" has width ${width}, the residual stream has ${d}`, { where: model.path });
     }
     return new Prefix(session, part.modelInputs, d);
   }
 
-  /**
-   * @param into at least n·length·d numbers that are used for the result, which is then a view of it
-   * @returns [n, length, d]; rows of padding positions are finite but mean nothing
-   */
-  async run(batch: TokenBatch, into?: Float32Array): Promise<Float32Array> {
-    const shape = [batch.n, batch.length, this.d];
-    const result = await this.#session.run(
-      feed(this.#inputs, batch),
-      into && new Tensor('float32', into.subarray(0, batch.n * batch.length * this.d), shape),
-    );
-    return result.data as Float32Array;
+  /** @returns [n, length, d] for every site; rows of padding positions are finite but mean nothing */
+  async run(batch: TokenBatch): Promise<Float32Array<ArrayBuffer>[]> {
+    const results = await this.#session.run(feed(this.#inputs, batch));
+    return results.map(({ data }) => data as Float32Array<ArrayBuffer>);
   }
 
   async release(): Promise<void> {
@@ -91,7 +88,8 @@ export class Suffix {
   async run(batch: TokenBatch, residual: Float32Array): Promise<Float32Array> {
     const feeds = feed(this.#inputs, batch);
     feeds[this.#residualInput] = new Tensor('float32', residual, [batch.n, batch.length, this.#d]);
-    return (await this.#session.run(feeds)).data as Float32Array;
+    const [logits] = await this.#session.run(feeds);
+    return logits.data as Float32Array;
   }
 
   async release(): Promise<void> {
@@ -101,7 +99,7 @@ export class Suffix {
 
 /** Type and width of the residual stream, found by running one token up to `tensor`. */
 export async function measureStream(model: OnnxModel, graph: Graph, tensor: string): Promise<StreamType> {
-  const part = cutPrefix(model, graph, tensor);
+  const part = cutPrefix(model, graph, [tensor]);
   const session = await Session.create(model, part);
   try {
     const type = elementTypeOf(session.outputType);
@@ -110,19 +108,25 @@ export async function measureStream(model: OnnxModel, graph: Graph, tensor: stri
         where: model.path,
       });
     }
-    return { type, d: await widthOf(session, part.modelInputs, tensor, model.path) };
+    const [d] = await widthsOf(session, part.modelInputs, [tensor], model.path);
+    return { type, d };
   } finally {
     await session.release();
   }
 }
 
-async function widthOf(session: Session, inputs: readonly string[], tensor: string, where: string): Promise<number> {
-  const { dims } = await session.run(feed(inputs, packTokens([Int32Array.of(0)], 0)));
-  if (dims.length !== 3 || dims[0] !== 1 || dims[1] !== 1) {
+async function widthsOf(
+  session: Session,
+  inputs: readonly string[],
+  tensors: readonly string[],
+  where: string,
+): Promise<number[]> {
+  const results = await session.run(feed(inputs, packTokens([Int32Array.of(0)], 0)));
+  return results.map(({ dims }, i) => {
+    if (dims.length === 3 && dims[0] === 1 && dims[1] === 1) return dims[2];
     throw new InputError(
-      `"${tensor}" has shape [${dims.join(', ')}] for one token, expected [1, 1, d]: not a residual stream`,
+      `"${tensors[i]}" has shape [${dims.join(', ')}] for one token, expected [1, 1, d]: not a residual stream`,
       { where },
     );
-  }
-  return dims[2];
+  });
 }

@@ -1,120 +1,114 @@
-/** Documents of a corpus, in a seeded order, as the token sequences that a model reads. */
-import { Permutation } from '../core/permutation.ts';
-import { Random } from '../core/random.ts';
-import type { TextCorpus } from './corpus.ts';
-import type { Tokenizer } from './tokenizer.ts';
+/** Documents as the token sequences that a model reads, one document each or packed into full contexts. */
 
 /** What a model reads at once: at most a context of tokens, the first of them BOS if the model has one. */
 export interface Sequence {
-  /** Number of its document in the seeded order. */
-  readonly doc: number;
   readonly tokens: Int32Array;
+  /** [tokens], the document of each. */
+  readonly docs: Int32Array;
 }
 
-/** A place in the stream of sequences: sequence `sequence` of document `document` comes next. */
+/** A place in the stream of sequences: the next one begins behind the first `offset` tokens of `document`. */
 export interface Place {
   readonly document: number;
-  readonly sequence: number;
+  readonly offset: number;
 }
 
-/** Sequences that are harvested together, and where to go on after them. */
-export interface Window {
-  readonly sequences: readonly Sequence[];
+/** A sequence, and where the one after it begins. */
+export interface SequenceAt {
+  readonly sequence: Sequence;
   readonly next: Place;
 }
 
-export interface WindowOptions {
-  /** Tokens per sequence at most, BOS included; at least 2. */
-  context: number;
-  /** A window ends with the sequence that fills it up to this many tokens. */
-  windowTokens: number;
-  /** Token whose rows do not count, if any. */
-  dropped: number | undefined;
-  /** Names the order of the documents. */
-  seed: number;
-  /** The stream ends with the document that reaches this many rows. */
-  rows: number;
-  /** Where to begin, and the rows that lie before. */
-  from: Place;
-  rowsBefore: number;
+export interface Cut {
+  /** Tokens of a sequence at most, BOS included; at least 2. */
+  readonly context: number;
+  /** Token that begins every sequence and every document, if the model has one. */
+  readonly bos: number | undefined;
+  /** Join documents until a context is full, instead of giving every document sequences of its own. */
+  readonly pack: boolean;
 }
 
-/**
- * Windows one after the other; each depends on the corpus and the options only, not on where the stream was entered.
- * @throws InputError if a file has changed or holds text that the tokenizer cannot express
- */
-export function* readWindows(corpus: TextCorpus, tokenizer: Tokenizer, options: WindowOptions): Generator<Window> {
-  const { context, windowTokens, dropped, rows, from } = options;
-  const order = documentOrder(corpus.count, options.seed);
-  let sequences: Sequence[] = [];
-  let size = 0;
-  let counted = options.rowsBefore;
-  let document = from.document;
-  const isBegun = (): boolean => document === from.document && from.sequence > 0;
-  for (; document < corpus.count && (counted < rows || isBegun()); document++) {
-    const parts = cutDocument(tokenizer.encode(corpus.read(order.at(document))), tokenizer.bosId, context);
-    for (let sequence = isBegun() ? from.sequence : 0; sequence < parts.length; sequence++) {
-      const tokens = parts[sequence];
-      sequences.push({ doc: document, tokens });
-      size += tokens.length;
-      counted += countKept(tokens, dropped);
-      if (size < windowTokens) continue;
-      const isLast = sequence + 1 === parts.length;
+/** Tokens of document 0, 1, …, without BOS. */
+export interface TokenSource {
+  /** Documents; Infinity if there is no end. */
+  readonly count: number;
+  tokens(document: number): Int32Array;
+}
+
+/** Sequences one after the other; they depend on the texts and the cut only, not on where the stream is entered. */
+export function readSequences(source: TokenSource, cut: Cut, from: Place = START): Generator<SequenceAt> {
+  return cut.pack ? packDocuments(source, cut, from) : cutDocuments(source, cut, from);
+}
+
+export const START: Place = { document: 0, offset: 0 };
+
+/** Every document by itself, in parts of one context and a rest. */
+function* cutDocuments({ count, tokens }: TokenSource, { context, bos }: Cut, from: Place): Generator<SequenceAt> {
+  const room = bos === undefined ? context : context - 1;
+  for (let { document, offset } = from; document < count; document++, offset = 0) {
+    const ids = tokens(document);
+    for (; offset < ids.length; offset += room) {
+      const part = ids.subarray(offset, offset + room);
+      const isLast = offset + room >= ids.length;
       yield {
-        sequences,
-        next: isLast ? { document: document + 1, sequence: 0 } : { document, sequence: sequence + 1 },
+        sequence: {
+          tokens: bos === undefined ? part : withBos(bos, part),
+          docs: new Int32Array(part.length + context - room).fill(document),
+        },
+        next: isLast ? { document: document + 1, offset: 0 } : { document, offset: offset + room },
       };
-      sequences = [];
-      size = 0;
     }
   }
-  if (sequences.length > 0) yield { sequences, next: { document, sequence: 0 } };
 }
 
-/** Document number in the seeded order → number in the corpus. The end of the order is a uniform sample of documents. */
-export function documentOrder(documents: number, seed: number): Permutation {
-  return new Permutation(documents, new Random(seed, 'documents'));
-}
-
-/** Parts of a document, each beginning with BOS if there is one; none for a document without tokens. */
-export function cutDocument(ids: Int32Array, bos: number | undefined, context: number): Int32Array[] {
-  const room = bos === undefined ? context : context - 1;
-  const parts: Int32Array[] = [];
-  for (let start = 0; start < ids.length; start += room) {
-    const piece = ids.subarray(start, start + room);
-    parts.push(bos === undefined ? piece : withBos(bos, piece));
-  }
-  return parts;
-}
-
-function withBos(bos: number, piece: Int32Array): Int32Array {
-  const tokens = new Int32Array(piece.length + 1);
+function withBos(bos: number, part: Int32Array): Int32Array {
+  const tokens = new Int32Array(part.length + 1);
   tokens[0] = bos;
-  tokens.set(piece, 1);
+  tokens.set(part, 1);
   return tokens;
 }
 
-/** Tokens other than `dropped`. */
-export function countKept(tokens: Int32Array, dropped: number | undefined): number {
-  let kept = 0;
-  for (const token of tokens) if (token !== dropped) kept++;
-  return kept;
+/**
+ * Documents laid end to end, a BOS before each of them and at the beginning of every context (models put what they cannot
+ * use elsewhere onto the first position, and expect BOS there). Every context is full but the last one.
+ */
+function* packDocuments({ count, tokens }: TokenSource, { context, bos }: Cut, from: Place): Generator<SequenceAt> {
+  let packed = new Context(context);
+  for (let { document, offset } = from; document < count; document++, offset = 0) {
+    const ids = tokens(document);
+    while (offset < ids.length) {
+      if (bos !== undefined && (packed.size === 0 || offset === 0)) packed.add(Int32Array.of(bos), document);
+      offset += packed.add(ids.subarray(offset), document);
+      if (packed.size < context) continue;
+      const next = offset < ids.length ? { document, offset } : { document: document + 1, offset: 0 };
+      yield { sequence: packed.sequence(), next };
+      packed = new Context(context);
+    }
+  }
+  if (packed.size > 0) yield { sequence: packed.sequence(), next: { document: count, offset: 0 } };
 }
 
-/**
- * Groups sequences of similar length, so that batches hold little padding.
- * @param maxTokens of a batch, padding included; a longer sequence is a batch of its own
- * @returns indices into `sequences`, each in exactly one batch
- */
-export function planBatches(sequences: readonly Sequence[], maxTokens: number): number[][] {
-  const length = (i: number): number => sequences[i].tokens.length;
-  // Equal lengths stay in order: the plan is a function of the lengths alone.
-  const longestFirst = sequences.map((_, i) => i).sort((a, b) => length(b) - length(a) || a - b);
-  const batches: number[][] = [];
-  for (let start = 0; start < longestFirst.length;) {
-    const n = Math.max(1, Math.floor(maxTokens / length(longestFirst[start])));
-    batches.push(longestFirst.slice(start, start + n));
-    start += n;
+/** A context that is being filled. */
+class Context {
+  readonly #tokens: Int32Array;
+  readonly #docs: Int32Array;
+  size = 0;
+
+  constructor(length: number) {
+    this.#tokens = new Int32Array(length);
+    this.#docs = new Int32Array(length);
   }
-  return batches;
+
+  /** Takes as many tokens as there is room for. @returns their number */
+  add(ids: Int32Array, document: number): number {
+    const taken = ids.subarray(0, this.#tokens.length - this.size);
+    this.#tokens.set(taken, this.size);
+    this.#docs.fill(document, this.size, this.size + taken.length);
+    this.size += taken.length;
+    return taken.length;
+  }
+
+  sequence(): Sequence {
+    return { tokens: this.#tokens.subarray(0, this.size), docs: this.#docs.subarray(0, this.size) };
+  }
 }

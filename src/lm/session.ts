@@ -1,5 +1,4 @@
 /** A part of a model loaded into ONNX Runtime; failures of the runtime become errors about the model or the input. */
-import { dirname } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { InputError } from '../core/errors.ts';
 import type { Part } from './cut.ts';
@@ -15,12 +14,12 @@ const EXTERNAL_FOLDER = 'model_external_initializers_file_folder_path';
 
 export class Session {
   readonly #session: InferenceSession;
-  readonly #output: string;
+  readonly #outputs: readonly string[];
   readonly #where: string;
 
-  private constructor(session: InferenceSession, output: string, where: string) {
+  private constructor(session: InferenceSession, outputs: readonly string[], where: string) {
     this.#session = session;
-    this.#output = output;
+    this.#outputs = outputs;
     this.#where = where;
   }
 
@@ -30,7 +29,7 @@ export class Session {
     const session: Record<string, unknown> = {
       // Threads that spin after a run take the cores away from everything else that this program does.
       intra_op: { allow_spinning: '0' },
-      ...(model.externalFiles.length > 0 && { [EXTERNAL_FOLDER]: dirname(where) }),
+      ...(model.externalFiles.length > 0 && { [EXTERNAL_FOLDER]: model.externalFolder }),
     };
     try {
       const created = await InferenceSession.create(encodeOnnxModel(part.proto, where), {
@@ -40,7 +39,7 @@ export class Session {
         extra: { session },
         ...(threads !== undefined && { intraOpNumThreads: threads }),
       });
-      return new Session(created, part.output, where);
+      return new Session(created, part.outputs, where);
     } catch (error) {
       if (error instanceof InputError) throw error;
       throw new InputError(`ONNX Runtime cannot load the model: ${firstLine(error)}`, {
@@ -51,22 +50,20 @@ export class Session {
     }
   }
 
-  /** Element type of the output, by ONNX Runtime's name for it. */
+  /** Element type of the first output, by ONNX Runtime's name for it. */
   get outputType(): string {
     const [metadata] = this.#session.outputMetadata;
     return metadata.isTensor ? metadata.type : 'not a tensor';
   }
 
   /**
-   * @param into a buffer for the result with its shape; used and returned instead of a new one
+   * @returns the part's outputs in their order
    * @throws InputError if ONNX Runtime fails, for example on a token or position that the model has no embedding for
    */
-  async run(feeds: Record<string, Tensor>, into?: Tensor): Promise<Tensor> {
+  async run(feeds: Record<string, Tensor>): Promise<Tensor[]> {
     try {
-      if (!into) return (await this.#session.run(feeds))[this.#output] as Tensor;
-      // ONNX Runtime fills the tensor, but returns another one with a copy of the result.
-      await this.#session.run(feeds, { [this.#output]: into });
-      return into;
+      const results = await this.#session.run(feeds);
+      return this.#outputs.map((name) => results[name] as Tensor);
     } catch (error) {
       throw new InputError(`the model cannot run on this input: ${firstLine(error)}`, {
         where: this.#where,

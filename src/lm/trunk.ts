@@ -2,8 +2,8 @@
  * Finds the residual stream of a language model from the structure of its graph, whoever exported it and whatever the
  * tensors are called.
  *
- * The stream is a chain of additions r' = r + f(r) that are all bottlenecks (see bottlenecks.ts): the sum of one is the
- * skip operand of the next. Other additions do not look like that: an epsilon, a bias or a constant has no f; rotary
+ * The stream is a chain of additions r' = r + f(r) that are all bottlenecks (see bottlenecks.ts): the sum of one leads to
+ * the skip operand of the next. Other additions do not look like that: an epsilon, a bias or a constant has no f; rotary
  * positions add two products and not the vector itself; a mask is not computed from the scores; the sums inside GELU are
  * by-passed. A sublayer is attention if it multiplies activations with activations, which weights × activations do not.
  *
@@ -11,32 +11,29 @@
  * additions (attention, MLP), parallel ones a single sum of three terms in any grouping.
  */
 import { InputError } from '../core/errors.ts';
+import { findAdditions, SUMS, type Addition } from './additions.ts';
 import { Bottlenecks } from './bottlenecks.ts';
 import type { Graph } from './graph.ts';
-import type { NodeProto } from './onnx/onnx_pb.ts';
+
+/** One block of a transformer, by its tensors. */
+export interface Block {
+  /** Residual stream before the block. */
+  readonly pre: string;
+  /** Residual stream after it. */
+  readonly post: string;
+  /** Tensors whose sum its attention adds to the stream. */
+  readonly attention: readonly string[];
+  /** Tensors whose sum its MLP adds to the stream; none if it has no MLP. */
+  readonly mlp: readonly string[];
+}
 
 export interface Trunk {
   /** Graph output that everything leads to. */
   readonly logits: string;
-  /** What enters the first block. */
-  readonly entry: string;
-  /** Residual stream after block i. */
-  readonly residuals: readonly string[];
-  /** The whole stream in order: entry, then the sum of every sublayer. */
+  readonly blocks: readonly Block[];
+  /** The whole stream in order: what enters the first block, then the sum of every sublayer. */
   readonly stream: readonly string[];
 }
-
-/** One r' = r + f(r). */
-interface Addition {
-  skip: string;
-  sum: string;
-  attention: boolean;
-}
-
-const SUMS = new Set(['Add', 'Sum']);
-/** Between the terms of one sum these change nothing. */
-const PASS_THROUGH = new Set(['Add', 'Sum', 'Cast', 'Identity', 'Dropout']);
-const PRODUCTS = new Set(['MatMul', 'FusedMatMul', 'MatMulInteger', 'Gemm', 'Einsum']);
 
 /** @throws InputError if there is no residual stream, naming the tensors that come nearest */
 export function findTrunk(graph: Graph, where: string): Trunk {
@@ -44,79 +41,59 @@ export function findTrunk(graph: Graph, where: string): Trunk {
   const bottlenecks = new Bottlenecks(graph, logits);
   const additions = findAdditions(graph, bottlenecks);
   const chain = longestChain(graph, bottlenecks, additions);
-  const first = chain.findIndex(({ attention }) => attention);
+  const first = chain.findIndex(isAttention);
   if (first < 0) throw noTrunk(graph, additions, where);
   // A sum before the first attention belongs to the embedding.
-  const blocks = chain.slice(first);
-  return {
-    logits,
-    entry: blocks[0].skip,
-    residuals: blocks.filter((_, i) => blocks[i + 1]?.attention ?? true).map(({ sum }) => sum),
-    stream: [blocks[0].skip, ...blocks.map(({ sum }) => sum)],
-  };
+  const inBlocks = chain.slice(first);
+  const end = endOfStream(graph, bottlenecks, inBlocks);
+  const stream = inBlocks.flatMap(({ skip, sum }) => [skip, sum]);
+  return { logits, blocks: asBlocks(inBlocks, end), stream: [...new Set([...stream, end])] };
+}
+
+const isAttention = ({ attention }: Addition): boolean => attention.length > 0;
+
+function asBlocks(additions: readonly Addition[], end: string): Block[] {
+  const bounds = [...additions.keys(), additions.length].filter(
+    (i) => i === additions.length || isAttention(additions[i]),
+  );
+  return bounds.slice(0, -1).map((start, i) => {
+    const members = additions.slice(start, bounds[i + 1]);
+    return {
+      pre: additions[start].skip,
+      post: additions[bounds[i + 1]]?.skip ?? end,
+      attention: members.flatMap(({ attention }) => attention),
+      mlp: members.flatMap(({ other }) => other),
+    };
+  });
+}
+
+/**
+ * The stream after the last block. Where the sums are normalised before they go on (post-norm models), the last one has
+ * such a norm as well, and it belongs to the block: the operators between the last sum and the head are those that
+ * stand between every other block's last sum and the next block.
+ */
+function endOfStream(graph: Graph, bottlenecks: Bottlenecks, additions: readonly Addition[]): string {
+  const last = additions[additions.length - 1];
+  const before = additions.findIndex((_, i) => i + 1 < additions.length && isAttention(additions[i + 1]));
+  if (before < 0) return last.sum;
+  const pattern = additions[before];
+  const next = additions[before + 1].skip;
+  let end = last.sum;
+  for (let tensor = pattern.sum; tensor !== next;) {
+    const following = bottlenecks.next(tensor);
+    const candidate = bottlenecks.next(end);
+    if (following === undefined || candidate === undefined) return last.sum;
+    if (graph.producerNode(following)?.opType !== graph.producerNode(candidate)?.opType) return last.sum;
+    tensor = following;
+    end = candidate;
+  }
+  return end;
 }
 
 /** The output that is computed from most of the graph (caches of keys and values, or hidden states, need less of it). */
 function findLogits(graph: Graph): string {
   const sizes = graph.outputs.map((output) => graph.ancestors(output).size);
   return graph.outputs[sizes.indexOf(Math.max(...sizes))];
-}
-
-/** Additions of a tensor to something computed from it, by their skip operand. */
-function findAdditions(graph: Graph, bottlenecks: Bottlenecks): Map<string, Addition> {
-  const additions = new Map<string, Addition>();
-  for (const node of graph.nodes) {
-    const [sum] = node.output;
-    if (!SUMS.has(node.opType) || !bottlenecks.matters(sum)) continue;
-    const addition = asAddition(graph, bottlenecks, node, sum);
-    if (addition) additions.set(addition.skip, addition);
-  }
-  return additions;
-}
-
-/** Looks for the skip operand among the terms of a sum, nested sums included: (attention + x) + mlp has it one level down. */
-function asAddition(graph: Graph, bottlenecks: Bottlenecks, node: NodeProto, sum: string): Addition | undefined {
-  const terms = [...node.input];
-  for (let term = terms.pop(); term !== undefined; term = terms.pop()) {
-    if (bottlenecks.next(term) !== sum) continue;
-    const inner = between(graph, bottlenecks, term, sum);
-    if (inner.nodes.some(({ opType }) => !PASS_THROUGH.has(opType))) {
-      return { skip: term, sum, attention: inner.nodes.some((part) => isAttention(part, inner.tensors)) };
-    }
-    const producer = graph.producerNode(term);
-    if (producer && PASS_THROUGH.has(producer.opType)) terms.push(...producer.input);
-  }
-  return undefined;
-}
-
-/** What is computed from `from` on the way to the bottleneck `to`. */
-function between(
-  graph: Graph,
-  bottlenecks: Bottlenecks,
-  from: string,
-  to: string,
-): { nodes: NodeProto[]; tensors: Set<string> } {
-  const tensors = new Set([from]);
-  const nodes = new Set<number>();
-  const pending = [from];
-  for (let tensor = pending.pop(); tensor !== undefined; tensor = pending.pop()) {
-    if (tensor === to) continue;
-    for (const consumer of graph.valueConsumers(tensor)) {
-      if (nodes.has(consumer) || !graph.nodes[consumer].output.some((output) => bottlenecks.matters(output))) continue;
-      nodes.add(consumer);
-      for (const output of graph.nodes[consumer].output) {
-        tensors.add(output);
-        pending.push(output);
-      }
-    }
-  }
-  return { nodes: [...nodes].map((node) => graph.nodes[node]), tensors };
-}
-
-/** Whether a node mixes positions: a product of two activations, or an operator that is attention as a whole. */
-function isAttention({ opType, input }: NodeProto, activations: ReadonlySet<string>): boolean {
-  if (opType.endsWith('Attention')) return true;
-  return PRODUCTS.has(opType) && input.slice(0, 2).every((operand) => activations.has(operand)) && input.length > 1;
 }
 
 /**
@@ -137,7 +114,7 @@ function longestChain(
     const [attention, length] = score.get(bottlenecks.next(start) ?? '') ?? [0, 0];
     const addition = additions.get(start);
     const own = addition
-      ? ([attention + Number(addition.attention), length + 1] as const)
+      ? ([attention + Number(isAttention(addition)), length + 1] as const)
       : ([attention, length] as const);
     score.set(start, own);
     const [bestAttention, bestLength] = score.get(best ?? '') ?? [0, 0];

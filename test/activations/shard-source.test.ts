@@ -263,7 +263,7 @@ describe('a damaged folder', () => {
     ['paths in shard names', ({ shards }) => (shards[1].file = '../acts-00001.safetensors'), /shards.1.file/],
     ['documents', ({ shards }) => (shards[1].firstDoc = 0), /go backwards/],
     ['unknown keys', (manifest) => Object.assign(manifest, { extra: 1 }), /unknown key "extra"/],
-    ['version', (manifest) => Object.assign(manifest, { version: 2 }), /manifests of version 1/],
+    ['version', (manifest) => Object.assign(manifest, { version: 1 }), /manifests of version 2/],
     ['unfinished', (manifest) => (manifest.complete = false), /not finished/],
   ])('the manifest: %s', async (_, edit, message) => {
     change(edit);

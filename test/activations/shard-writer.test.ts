@@ -195,10 +195,10 @@ describe('a folder that cannot be used', () => {
 
   it('holds another harvest: says what differs', () => {
     harvest(path, identity(), lengths, 20);
-    const other = identity({ layer: 3, text: { ...identity().text, seed: 4 } });
+    const other = identity({ layer: 3, seed: 4 });
     const error = failure(() => ShardWriter.open(path, other));
     expect(error.message).toContain('layer: 2 in the folder, 3 asked for');
-    expect(error.message).toContain('text.seed: 3 in the folder, 4 asked for');
+    expect(error.message).toContain('seed: 3 in the folder, 4 asked for');
     expect(error.message.split('\n')).toHaveLength(3);
   });
 

@@ -102,14 +102,14 @@ describe('harvest', () => {
     expect(again.err).toContain('the harvest is already complete: 10 rows');
     const other = await run(...flags({ out, model, text: first }), '--text', second, '--keep-bos', '--seed', '4');
     expect(other.code).toBe(2);
-    expect(other.err).toContain('text.seed: 3 in the folder, 4 asked for');
+    expect(other.err).toContain('seed: 3 in the folder, 4 asked for');
   });
 
   it('prints a summary', async () => {
     const { code, out } = await run(...flags({ tokens: '5', dtype: 'bf16' }));
     expect(code).toBe(0);
-    expect(out).toMatch(/^\d rows of width 8 from \d documents?, layer 1 \(t\d+\)$/m);
-    expect(out).toMatch(/^1 shards? in .*BF16, mean norm /m);
+    expect(out).toMatch(/^\d rows of width 8 from \d documents, as BF16$/m);
+    expect(out).toMatch(/^layer 1 resid_post \(t\d+\): 1 shards in .*acts, mean norm /m);
   });
 });
 

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RowOrigins } from '../../src/activations/source.ts';
 import { CpuDevice } from '../../src/engine/cpu/device.ts';
 import { evaluateCore } from '../../src/evals/core.ts';
 import { CleanPredictions, LossSums } from '../../src/evals/core/next-token.ts';
 import { rebuildSequences } from '../../src/evals/core/sequences.ts';
+import { readSequences } from '../../src/lm/sequences.ts';
 import type { Metrics } from '../../src/evals/metric.ts';
 import { LanguageModel } from '../../src/lm/model.ts';
 import { packTokens } from '../../src/lm/tokens.ts';
@@ -30,7 +32,7 @@ describe('sequences rebuilt from rows', () => {
   ]);
 
   it('begin with BOS again, also in the middle of a document', () => {
-    expect(plain(rebuildSequences(rows, { bosId: 1, dropped: [1] }, ALL))).toEqual([
+    expect(plain(rebuildSequences(rows, { bosId: 1, dropped: [1], packed: false }, ALL))).toEqual([
       { doc: 0, tokens: [1, 5, 6], stored: [0, 1, 1] },
       { doc: 0, tokens: [1, 7, 1, 8], stored: [0, 1, 0, 1] },
       { doc: 4, tokens: [1, 9], stored: [0, 1] },
@@ -38,24 +40,50 @@ describe('sequences rebuilt from rows', () => {
   });
 
   it('are left out where a gap cannot be filled', () => {
-    const several = rebuildSequences(rows, { bosId: 1, dropped: [1, 2] }, ALL);
+    const several = rebuildSequences(rows, { bosId: 1, dropped: [1, 2], packed: false }, ALL);
     expect(several.map(({ tokens }) => [...tokens])).toEqual([
       [1, 5, 6],
       [1, 9],
     ]);
-    expect(rebuildSequences(rows, { bosId: 1, dropped: [] }, ALL)).toEqual([]);
+    expect(rebuildSequences(rows, { bosId: 1, dropped: [], packed: false }, ALL)).toEqual([]);
     const whole = origins([
       [0, 0, 5],
       [0, 1, 6],
       [1, 0, 6],
     ]);
-    expect(plain(rebuildSequences(whole, { bosId: null, dropped: [] }, ALL))).toEqual([
+    expect(plain(rebuildSequences(whole, { bosId: null, dropped: [], packed: false }, ALL))).toEqual([
       { doc: 0, tokens: [5, 6], stored: [1, 1] },
     ]);
   });
 
+  it('span documents where these were packed, from the first whole context on', () => {
+    const anyDocuments = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(anyDocuments, fc.nat(7), fc.boolean(), (lengths, first, keepsBos) => {
+        const source = {
+          count: lengths.length,
+          tokens: (i: number) => Int32Array.from({ length: lengths[i] }, (_, j) => 100 * i + j + 2),
+        };
+        const contexts = [...readSequences(source, { context: 6, bos: 1, pack: true })].map(({ sequence }) => sequence);
+        const stored = contexts.flatMap(({ tokens, docs }) =>
+          [...tokens].map((token, pos) => [docs[pos], pos, token] as const),
+        );
+        const specials = { bosId: 1, dropped: keepsBos ? [] : [1], packed: true };
+        // Held-out rows begin with a document.
+        const rows = stored.filter(([doc, , token]) => doc >= first && (keepsBos || token !== 1));
+        const rebuilt = rebuildSequences(origins(rows), specials, ALL).map(({ tokens }) => [...tokens]);
+        const whole = contexts
+          .filter(({ docs }) => docs[0] >= first)
+          // A BOS at the end is followed by nothing that would need it.
+          .map(({ tokens }) => [...tokens].slice(0, keepsBos || tokens.at(-1) !== 1 ? undefined : -1))
+          .filter(({ length }) => length > 1);
+        expect(rebuilt).toEqual(whole);
+      }),
+    );
+  });
+
   it('stop at a limit', () => {
-    const specials = { bosId: 1, dropped: [1] };
+    const specials = { bosId: 1, dropped: [1], packed: false };
     expect(rebuildSequences(rows, specials, { sequences: 2, tokens: Infinity })).toHaveLength(2);
     expect(rebuildSequences(rows, specials, { sequences: Infinity, tokens: 4 })).toHaveLength(2);
     expect(rebuildSequences(rows, specials, { sequences: Infinity, tokens: 3 })).toHaveLength(1);
@@ -102,9 +130,9 @@ describeWithShared('lm/stories3m', 'a real model with a reconstruction in place 
 
   /** What a harvest of the stories stores. */
   async function harvest(keepBos: boolean, count: number): Promise<{ acts: Float32Array; origins: RowOrigins }> {
-    const prefix = await model.prefix(LAYER);
+    const prefix = await model.prefix([{ layer: LAYER, hook: 'resid_post' }]);
     const chosen = stories.slice(0, count);
-    const all = await prefix.run(packTokens(chosen, 0));
+    const [all] = await prefix.run(packTokens(chosen, 0));
     await prefix.release();
     const { d } = model.info;
     const skip = keepBos ? 0 : 1;
@@ -126,7 +154,7 @@ describeWithShared('lm/stories3m', 'a real model with a reconstruction in place 
     const dictionary = bias ? new Float32Array(2 * d * d) : axes(d);
     const sae = linearSae(device, d, axes(d), dictionary, bias);
     const bosId = model.tokenizer.bosId!;
-    const harvested = { model, layer: LAYER, bosId, dropped: keepBos ? [] : [bosId] };
+    const harvested = { model, layer: LAYER, bosId, dropped: keepBos ? [] : [bosId], packed: false };
     const { metrics, skipped } = await evaluateCore(
       context(device, sae, memorySource(acts, d, of), {
         model: harvested,

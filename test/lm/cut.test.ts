@@ -10,7 +10,7 @@ import { findTrunk } from '../../src/lm/trunk.ts';
 import { asModel, encode, GraphBuilder, intsAttribute, tinyTransformer, WIRINGS } from './tiny.ts';
 
 function parts(proto: ModelProto) {
-  const model = { path: 'test.onnx', proto, graph: proto.graph!, externalFiles: [] };
+  const model = { path: 'test.onnx', proto, graph: proto.graph!, externalFiles: [], externalFolder: '.' };
   const graph = new Graph(proto.graph!, 'test.onnx');
   return { model, graph, trunk: findTrunk(graph, 'test.onnx') };
 }
@@ -53,7 +53,7 @@ describe('cutPrefix and cutSuffix', () => {
           const { model, graph, trunk } = parts(tiny.model);
           const whole = await run(tiny.model, feeds(batch, positions, graph.inputs));
           for (let layer = 0; layer < options.layers; layer++) {
-            const prefix = cutPrefix(model, graph, trunk.residuals[layer], FLOAT);
+            const prefix = cutPrefix(model, graph, [trunk.blocks[layer].post], FLOAT);
             const suffix = cutSuffix(model, graph, trunk, layer, { type: FLOAT, d: 8 });
             const residual = await run(prefix.proto, feeds(batch, positions, prefix.modelInputs));
             const logits = await run(suffix.proto, {
@@ -71,7 +71,7 @@ describe('cutPrefix and cutSuffix', () => {
   it('gives and takes float32 where the model computes in float16', async () => {
     const half = tinyTransformer({ layers: 2, wiring: 'sequential', norm: 'layer', half: true });
     const { model, graph, trunk } = parts(half.model);
-    const prefix = cutPrefix(model, graph, trunk.residuals[0], FLOAT16);
+    const prefix = cutPrefix(model, graph, [trunk.blocks[0].post], FLOAT16);
     const suffix = cutSuffix(model, graph, trunk, 0, { type: FLOAT16, d: 8 });
     const residual = await run(prefix.proto, feeds(batch, positions, prefix.modelInputs));
     const logits = await run(suffix.proto, {
@@ -87,11 +87,11 @@ describe('cutPrefix and cutSuffix', () => {
   it('leave out what the other part computes, and its weights', () => {
     const tiny = tinyTransformer({ layers: 3, wiring: 'sequential' });
     const { model, graph, trunk } = parts(tiny.model);
-    const prefix = cutPrefix(model, graph, trunk.residuals[1], FLOAT);
+    const prefix = cutPrefix(model, graph, [trunk.blocks[1].post], FLOAT);
     const suffix = cutSuffix(model, graph, trunk, 1, { type: FLOAT, d: 8 });
-    expect(namesOf(prefix.proto).has(trunk.residuals[2])).toBe(false);
-    expect(namesOf(suffix.proto).has(trunk.residuals[0])).toBe(false);
-    expect(namesOf(suffix.proto).has(trunk.entry)).toBe(false);
+    expect(namesOf(prefix.proto).has(trunk.blocks[2].post)).toBe(false);
+    expect(namesOf(suffix.proto).has(trunk.blocks[0].post)).toBe(false);
+    expect(namesOf(suffix.proto).has(trunk.blocks[0].pre)).toBe(false);
     // Only the mask is computed twice; its shape comes from the residual, not from an embedding.
     expect(suffix.modelInputs).toEqual(['attention_mask']);
     const weights = [prefix, suffix].map(({ proto }) => proto.graph!.initializer.length);
@@ -109,7 +109,7 @@ describe('cutPrefix and cutSuffix', () => {
     const { model, graph, trunk } = parts(proto);
     const suffix = cutSuffix(model, graph, trunk, 0, { type: FLOAT, d: 4 });
     expect(suffix.modelInputs).toEqual([]);
-    const prefix = cutPrefix(model, graph, y, FLOAT);
+    const prefix = cutPrefix(model, graph, [y], FLOAT);
     const input = feeds(packTokens([Int32Array.of(1, 2, 3)], 0), positions, ['input_ids']);
     const residual = await run(prefix.proto, input);
     expect(maxDifference(await run(suffix.proto, { [suffix.residualInput]: residual }), await run(proto, input))).toBe(

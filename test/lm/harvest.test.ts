@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readManifest } from '../../src/activations/manifest.ts';
@@ -9,12 +9,15 @@ import { TextCorpus } from '../../src/lm/corpus.ts';
 import { ForwardPool, shareThreads } from '../../src/lm/forward-pool.ts';
 import { harvest, type HarvestOptions } from '../../src/lm/harvest.ts';
 import { LanguageModel } from '../../src/lm/model.ts';
-import { cutDocument, documentOrder } from '../../src/lm/sequences.ts';
+import { documentOrder, tokenSource } from '../../src/lm/documents.ts';
+import { readSequences } from '../../src/lm/sequences.ts';
+import type { Site } from '../../src/lm/site.ts';
 import { packTokens } from '../../src/lm/tokens.ts';
 import { describeWithShared, sharedPath } from '../support/shared.ts';
 import { completeFolder, temporaryFolder } from './folder.ts';
 import { tinyTransformer } from './tiny.ts';
 
+const post = (layer: number): Site => ({ layer, hook: 'resid_post' });
 const WORDS = ['the', 'dog', 'cat', 'sees'];
 const BOS = { 'tokenizer_config.json': { add_bos_token: true, bos_token: '<s>' } };
 
@@ -43,7 +46,7 @@ function tinyText(documents = 50): string {
 const tiny = (changes: Partial<HarvestOptions> = {}): HarvestOptions => ({
   model: tinyModel(),
   text: [tinyText()],
-  layer: 1,
+  sites: [post(1)],
   tokens: 300,
   out: join(temporaryFolder(), 'acts'),
   dtype: 'F32',
@@ -75,24 +78,25 @@ function readShard(folder: string, shard = 0): Rows {
 }
 
 /** What one sequence after the other gives. */
-async function expectedRows(options: HarvestOptions, dropBos: boolean): Promise<Rows> {
+async function expectedRows(options: HarvestOptions, dropBos: boolean, site = options.sites[0]): Promise<Rows> {
   const model = await LanguageModel.open(options.model);
   const { tokenizer } = model;
-  const prefix = await model.prefix(options.layer, { threads: 1 });
+  const prefix = await model.prefix([site], { threads: 1 });
   const corpus = await TextCorpus.open(options.text, { separator: options.separator! });
-  const order = documentOrder(corpus.count, options.seed ?? 0);
+  const source = tokenSource(corpus, documentOrder(corpus.count, options.seed ?? 0), tokenizer, model.info.vocab);
+  const cut = { context: options.context!, bos: tokenizer.bosId, pack: options.pack ?? false };
   const rows = { acts: [] as number[], tokens: [] as number[], pos: [] as number[], doc: [] as number[] };
-  for (let doc = 0; doc < corpus.count && rows.tokens.length < options.tokens; doc++) {
-    for (const tokens of cutDocument(tokenizer.encode(corpus.read(order.at(doc))), tokenizer.bosId, options.context!)) {
-      const acts = await prefix.run(packTokens([tokens], 0));
-      for (const [pos, token] of tokens.entries()) {
-        if (dropBos && token === tokenizer.bosId) continue;
-        rows.acts.push(...acts.subarray(pos * prefix.d, (pos + 1) * prefix.d));
-        rows.tokens.push(token);
-        rows.pos.push(pos);
-        rows.doc.push(doc);
-      }
+  for (const { sequence, next } of readSequences(source, cut)) {
+    const { tokens, docs } = sequence;
+    const [acts] = await prefix.run(packTokens([tokens], 0));
+    for (const [pos, token] of tokens.entries()) {
+      if (dropBos && token === tokenizer.bosId) continue;
+      rows.acts.push(...acts.subarray(pos * prefix.d, (pos + 1) * prefix.d));
+      rows.tokens.push(token);
+      rows.pos.push(pos);
+      rows.doc.push(docs[pos]);
     }
+    if (rows.tokens.length >= options.tokens && (cut.pack || next.offset === 0)) break;
   }
   return {
     acts: Float32Array.from(rows.acts),
@@ -125,7 +129,8 @@ async function failure(work: Promise<unknown>): Promise<SaeforestError> {
 describe('a harvest', () => {
   it('stores what the model gives for one sequence after the other, without BOS', async () => {
     const options = tiny();
-    const { manifest, isExhausted } = await harvest(options);
+    const { sites, isExhausted } = await harvest(options);
+    const [{ manifest }] = sites;
     expectSameRows(readShard(options.out), await expectedRows(options, true));
     expect(isExhausted).toBe(false);
     expect(manifest.identity).toMatchObject({ specials: { dropped: [0], bos: 0 }, context: 16, rowsWanted: 300 });
@@ -135,14 +140,28 @@ describe('a harvest', () => {
   it('stores BOS if asked to, and prepends nothing to a model without BOS', async () => {
     for (const changes of [{ keepBos: true }, { model: tinyModel({}) }]) {
       const options = tiny(changes);
-      const { manifest } = await harvest(options);
+      const [{ manifest }] = (await harvest(options)).sites;
       expectSameRows(readShard(options.out), await expectedRows(options, false));
       expect(manifest.identity.specials.dropped).toEqual([]);
     }
   });
 
+  it('packs documents into full contexts', async () => {
+    for (const changes of [{}, { keepBos: true }, { model: tinyModel({}) }]) {
+      const options = tiny({ ...changes, pack: true });
+      const { sites, padding } = await harvest(options);
+      const hasBos = !('model' in changes);
+      const rows = readShard(options.out);
+      expectSameRows(rows, await expectedRows(options, hasBos && !('keepBos' in changes)));
+      expect(padding).toBe(0);
+      const sequences = rows.pos.filter((pos, row) => row === 0 || pos <= rows.pos[row - 1]).length;
+      expect(sites[0].manifest).toMatchObject({ identity: { packed: true }, counts: { sequences } });
+    }
+  });
+
   it('says when the texts are used up', async () => {
-    const { manifest, isExhausted } = await harvest(tiny({ tokens: 10_000 }));
+    const { sites, isExhausted } = await harvest(tiny({ tokens: 10_000 }));
+    const [{ manifest }] = sites;
     expect(isExhausted).toBe(true);
     expect(manifest).toMatchObject({ complete: true, counts: { documents: 50 } });
   });
@@ -190,14 +209,85 @@ describe('a harvest', () => {
     };
     const bounded = tinyModel({ ...BOS, 'config.json': config });
     expect((await failure(harvest(tiny({ model: bounded })))).message).toContain("longer than the model's 12");
-    const { manifest } = await harvest({ ...unstated, model: bounded });
+    const [{ manifest }] = (await harvest({ ...unstated, model: bounded })).sites;
     expect(manifest.identity.context).toBe(12);
+  });
+
+  it('needs sites that the model has, each once', async () => {
+    const refusal = async (...sites: Site[]): Promise<string> => (await failure(harvest(tiny({ sites })))).message;
+    expect(await refusal(post(0), post(2))).toContain('there is no layer 2: the model has layers 0 to 1');
+    expect(await refusal(post(0), post(1), post(0))).toBe('resid_post 0 is asked for twice');
+  });
+
+  it('refuses tokens that the model does not know, before anything is written', async () => {
+    const config = { architectures: ['T'], num_hidden_layers: 2, hidden_size: 8, vocab_size: 5 };
+    const options = tiny({ model: tinyModel({ ...BOS, 'config.json': config }) });
+    expect((await failure(harvest(options))).message).toMatch(/holds token 5 \(sees\), but the model knows 5 tokens/);
+    expect(existsSync(options.out)).toBe(false);
   });
 
   it('refuses a text whose only tokens are dropped', async () => {
     const path = join(temporaryFolder(), 'text.txt');
     writeFileSync(path, '<s>');
     expect((await failure(harvest(tiny({ text: [path] })))).message).toContain('no tokens to harvest');
+  });
+});
+
+describe('a harvest of several sites', () => {
+  const SITES: Site[] = [post(1), { layer: 0, hook: 'mlp_out' }, { layer: 1, hook: 'resid_pre' }];
+  const folders = (out: string): string[] =>
+    ['resid_post-1', 'mlp_out-0', 'resid_pre-1'].map((name) => join(out, name));
+
+  it('stores for each what a harvest of it alone stores', async () => {
+    const options = tiny({ sites: SITES });
+    const { sites } = await harvest(options);
+    expect(sites.map(({ folder }) => folder)).toEqual(folders(options.out));
+    expect(readdirSync(options.out).sort()).toEqual(['mlp_out-0', 'resid_post-1', 'resid_pre-1']);
+    for (const [i, site] of SITES.entries()) {
+      const alone = { ...options, sites: [site], out: join(temporaryFolder(), 'acts') };
+      const [{ manifest }] = (await harvest(alone)).sites;
+      expectSameRows(readShard(folders(options.out)[i]), readShard(alone.out));
+      expect(sites[i].manifest.identity).toEqual(manifest.identity);
+      expect(sites[i].manifest.identity).toMatchObject(site);
+      expectSameRows(readShard(alone.out), await expectedRows(alone, true, site));
+      await expect(verify(folders(options.out)[i])).resolves.toMatchObject({ complete: true });
+    }
+  });
+
+  it('goes on with those that are not complete, and knows when all are', async () => {
+    const options = tiny({ sites: SITES });
+    await harvest({ ...options, sites: SITES.slice(0, 2) });
+    const [first] = folders(options.out);
+    const before = bytes(first);
+    const { sites } = await harvest(options);
+    expect(sites.map(({ manifest }) => manifest.complete)).toEqual([true, true, true]);
+    expect(bytes(first)).toEqual(before);
+    expect((await failure(harvest(options))).message).toMatch(/already complete: \d+ rows at each of 3 sites/);
+    const error = await failure(harvest({ ...options, sites: [...SITES, post(0)], seed: 3 }));
+    expect(error.message).toContain('seed: 0 in the folder, 3 asked for');
+    expect(readdirSync(options.out)).toHaveLength(3);
+  });
+
+  it('does not share a folder with anything else', async () => {
+    const single = tiny();
+    await harvest(single);
+    const mixed = await failure(harvest({ ...single, sites: SITES }));
+    expect(mixed.message).toContain('the folder holds the activations of a single site');
+    const options = tiny({ sites: SITES });
+    mkdirSync(options.out);
+    writeFileSync(join(options.out, 'thesis.txt'), '');
+    expect((await failure(harvest(options))).message).toContain('the folder holds other files (thesis.txt)');
+    const several = tiny({ sites: SITES });
+    await harvest(several);
+    const inside = await failure(harvest({ ...several, sites: [post(0)] }));
+    expect(inside.message).toMatch(/the folder holds other files .* and no manifest/);
+  });
+
+  it('leaves nothing behind when it fails', async () => {
+    const outside = temporaryFolder();
+    const out = join(outside, 'acts');
+    await failure(harvest(tiny({ sites: SITES, model: overflowing(NaN), out })));
+    expect(readdirSync(outside)).toEqual([]);
   });
 });
 
@@ -210,7 +300,7 @@ describe('the threads of a harvest', () => {
   });
 
   it('report a failure of the runtime to every batch that waits', async () => {
-    const pool = await ForwardPool.start(tinyModel(), 1, { workers: 1, threads: 1 });
+    const pool = await ForwardPool.start(tinyModel(), [post(1)], { workers: 1, threads: 1 });
     const runs = [[2, 3], [99], [2], [4], [5], [2]].map((ids) => pool.run(packTokens([Int32Array.from(ids)], 0)));
     const results = await Promise.allSettled(runs);
     expect(results[0].status).toBe('fulfilled');
@@ -226,31 +316,50 @@ describeWithShared('lm/stories260k', 'a harvest of a real model', (model) => {
   const real = (changes: Partial<HarvestOptions> = {}): HarvestOptions => ({
     model,
     text: [sharedPath('data/tinystories-sample.txt')],
-    layer: 0,
-    tokens: 100_000,
+    sites: [post(0)],
+    tokens: 75_000,
     out: join(temporaryFolder(), 'acts'),
     ...changes,
   });
 
+  /** A harvest that is interrupted after its first shard. */
+  async function interrupted(options: HarvestOptions): Promise<SaeforestError> {
+    const controller = new AbortController();
+    const onProgress = ({ rows }: { rows: number }): void => void (rows > 65_536 && controller.abort());
+    const error = await failure(harvest(options, { signal: controller.signal, onProgress }));
+    expect(error).toBeInstanceOf(InterruptedError);
+    return error;
+  }
+
   it('has the same bytes with any number of threads, and after interruptions', async () => {
     const whole = real({ threads: 2 });
-    const { manifest, padding } = await harvest(whole);
-    expect(manifest.shards.length).toBeGreaterThan(1);
+    const { sites, padding } = await harvest(whole);
+    expect(sites[0].manifest.shards.length).toBeGreaterThan(1);
     expect(padding).toBeLessThan(0.1);
     const stopped = real({ threads: 1 });
-    const controller = new AbortController();
-    const error = await failure(
-      harvest(stopped, {
-        signal: controller.signal,
-        onProgress: ({ rows }) => void (rows > 70_000 && controller.abort()),
-      }),
-    );
-    expect(error).toBeInstanceOf(InterruptedError);
+    const error = await interrupted(stopped);
     const { rows } = readManifest(stopped.out).counts;
     expect(error.message).toBe(`interrupted: ${rows} rows are stored`);
     const { resumedRows } = await harvest(stopped);
     expect(resumedRows).toBe(rows);
     // The path of the model and all else is equal, so the manifest must be too.
     expect(bytes(stopped.out)).toEqual(bytes(whole.out));
+  });
+
+  it('has the same bytes when several sites go on from different places', async () => {
+    const sites: Site[] = [post(0), { layer: 0, hook: 'mlp_out' }, { layer: 0, hook: 'attn_out' }];
+    const [whole, stopped] = [real({ sites, pack: true }), real({ sites, pack: true })];
+    await harvest(whole);
+    await interrupted(stopped);
+    const [ahead, behind, complete] = ['resid_post-0', 'mlp_out-0', 'attn_out-0'];
+    // As after a kill between two folders: the second has not even begun, the third was finished.
+    rmSync(join(stopped.out, behind), { recursive: true });
+    cpSync(join(whole.out, complete), join(stopped.out, complete), { recursive: true });
+    expect(readManifest(join(stopped.out, ahead)).counts.rows).toBeGreaterThan(0);
+    const { resumedRows } = await harvest(stopped);
+    expect(resumedRows).toBe(0);
+    for (const name of [ahead, behind, complete]) {
+      expect(bytes(join(stopped.out, name))).toEqual(bytes(join(whole.out, name)));
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { LanguageModel } from '../../src/lm/model.ts';
 import { StringStringEntryProtoSchema, type ModelProto } from '../../src/lm/onnx/onnx_pb.ts';
+import type { Site } from '../../src/lm/site.ts';
 import { packTokens } from '../../src/lm/tokens.ts';
 import { describeWithShared } from '../support/shared.ts';
 import { completeFolder, CONFIG } from './folder.ts';
@@ -14,6 +15,7 @@ import { asModel, encode, GraphBuilder, tinyTransformer } from './tiny.ts';
 
 const tiny = tinyTransformer({ layers: 2, wiring: 'sequential' });
 const batch = packTokens([Int32Array.of(2, 3, 4), Int32Array.of(5)], 0);
+const post = (layer: number): Site => ({ layer, hook: 'resid_post' });
 
 async function failure(folder: string): Promise<Error> {
   const error: unknown = await LanguageModel.open(folder).catch((reason: unknown) => reason);
@@ -36,8 +38,8 @@ describe('LanguageModel', () => {
     expect(model.inputs).toEqual(['input_ids', 'attention_mask', 'position_ids']);
     const logits: Float32Array[] = [];
     for (const layer of [0, 1]) {
-      const [prefix, suffix] = [await model.prefix(layer, { threads: 1 }), await model.suffix(layer)];
-      const residual = await prefix.run(batch);
+      const [prefix, suffix] = [await model.prefix([post(layer)], { threads: 1 }), await model.suffix(layer)];
+      const [residual] = await prefix.run(batch);
       expect(residual.length).toBe(2 * 3 * 8);
       logits.push(await suffix.run(batch, residual));
       await prefix.release();
@@ -47,20 +49,27 @@ describe('LanguageModel', () => {
     for (const [i, value] of logits[0].entries()) expect(logits[1][i]).toBeCloseTo(value, 5);
   });
 
-  it('writes the residual into a buffer that it is given', async () => {
-    const prefix = await (await LanguageModel.open(completeFolder(tiny.model))).prefix(0);
-    const buffer = new Float32Array(100);
-    const result = await prefix.run(batch, buffer);
-    expect(result.buffer).toBe(buffer.buffer);
-    expect(result).toEqual(await prefix.run(batch));
+  it('gives several sites in one pass, in the order in which they were asked for', async () => {
+    const model = await LanguageModel.open(completeFolder(tiny.model));
+    const sites: Site[] = [
+      { layer: 1, hook: 'resid_post' },
+      { layer: 0, hook: 'mlp_out' },
+      { layer: 1, hook: 'resid_pre' },
+      { layer: 0, hook: 'resid_post' },
+    ];
+    const together = await (await model.prefix(sites)).run(batch);
+    for (const [i, site] of sites.entries())
+      expect([together[i]]).toEqual(await (await model.prefix([site])).run(batch));
+    expect(together[2]).toEqual(together[3]);
+    expect(together[0]).not.toEqual(together[3]);
   });
 
   it('takes model.onnx beside the other files, and float16 models', async () => {
     const half = tinyTransformer({ layers: 2, wiring: '(a+m)+x', norm: 'layer', half: true });
     const folder = completeFolder(half.model, { 'onnx/model.onnx': undefined, 'model.onnx': encode(half.model) });
     const model = await LanguageModel.open(folder);
-    const [prefix, suffix] = [await model.prefix(1), await model.suffix(1)];
-    expect((await suffix.run(batch, await prefix.run(batch))).length).toBe(2 * 3 * 11);
+    const [prefix, suffix] = [await model.prefix([post(1)]), await model.suffix(1)];
+    expect((await suffix.run(batch, (await prefix.run(batch))[0])).length).toBe(2 * 3 * 11);
   });
 
   it('loads weights from external data, and hashes them too', async () => {
@@ -69,7 +78,7 @@ describe('LanguageModel', () => {
     const folder = completeFolder(proto, { 'onnx/weights.bin': data });
     const model = await LanguageModel.open(folder);
     const inline = await LanguageModel.open(completeFolder(tiny.model));
-    const [outside, inside] = [await model.prefix(1), await inline.prefix(1)];
+    const [outside, inside] = [await model.prefix([post(1)]), await inline.prefix([post(1)])];
     expect(await outside.run(batch)).toEqual(await inside.run(batch));
     const expected = createHash('sha256').update(encode(proto)).update(data).digest('hex');
     expect(await model.hash()).toBe(expected);
@@ -77,10 +86,31 @@ describe('LanguageModel', () => {
     expect((await failure(folder)).message).toContain('truncated');
   });
 
+  it('follows links to external data, as in the cache of the Hub', async () => {
+    const { model: proto } = tinyTransformer({ layers: 2, wiring: 'sequential' });
+    const data = moveOut(proto);
+    const folder = completeFolder(proto, { 'onnx/weights.bin': data });
+    const expected = await (await LanguageModel.open(folder)).hash();
+    mkdirSync(join(folder, 'blobs/deep'), { recursive: true });
+    for (const [name, blob] of [
+      ['model.onnx', 'blobs/0a'],
+      ['weights.bin', 'blobs/deep/0b'],
+    ]) {
+      renameSync(join(folder, 'onnx', name), join(folder, blob));
+      symlinkSync(join('..', blob), join(folder, 'onnx', name));
+    }
+    const linked = await LanguageModel.open(folder);
+    const inline = await LanguageModel.open(completeFolder(tiny.model));
+    const [outside, inside] = [await linked.suffix(0), await inline.suffix(0)];
+    const [residual] = await (await linked.prefix([post(0)])).run(batch);
+    expect(await outside.run(batch, residual)).toEqual(await inside.run(batch, residual));
+    expect(await linked.hash()).toBe(expected);
+  });
+
   it('names the valid layers', async () => {
     const model = await LanguageModel.open(completeFolder(tiny.model));
     for (const layer of [-1, 2, 0.5]) {
-      await expect(model.prefix(layer)).rejects.toThrow(UsageError);
+      await expect(model.prefix([post(layer)])).rejects.toThrow(UsageError);
       await expect(model.suffix(layer)).rejects.toThrow(`there is no layer ${layer}: the model has layers 0 to 1`);
     }
   });
@@ -133,7 +163,7 @@ describe('LanguageModel', () => {
   });
 
   it('reports tokens that the model does not have', async () => {
-    const prefix = await (await LanguageModel.open(completeFolder(tiny.model))).prefix(0);
+    const prefix = await (await LanguageModel.open(completeFolder(tiny.model))).prefix([post(0)]);
     const wrong = packTokens([Int32Array.of(99)], 0);
     await expect(prefix.run(wrong)).rejects.toThrow(InputError);
     await expect(prefix.run(wrong)).rejects.toThrow('cannot run on this input');
@@ -191,8 +221,8 @@ for (const [name, expected] of Object.entries(REAL)) {
       });
       const reference = whole.logits.data as Float32Array;
       for (const [layer, norm] of expected.norms.entries()) {
-        const [prefix, suffix] = [await model.prefix(layer), await model.suffix(layer)];
-        const residual = await prefix.run(tokens);
+        const [prefix, suffix] = [await model.prefix([post(layer)]), await model.suffix(layer)];
+        const [residual] = await prefix.run(tokens);
         const logits = await suffix.run(tokens, residual);
         expect(logits.length).toBe(reference.length);
         expect(logits.reduce((most, value, i) => Math.max(most, Math.abs(value - reference[i])), 0)).toBeLessThan(1e-4);
@@ -212,7 +242,7 @@ for (const [name, expected] of Object.entries(REAL)) {
 
 describeWithShared('lm/gpt-nano-sort', 'a text past the context', (folder) => {
   it('is reported', async () => {
-    const prefix = await (await LanguageModel.open(folder)).prefix(0);
+    const prefix = await (await LanguageModel.open(folder)).prefix([post(0)]);
     await expect(prefix.run(packTokens([new Int32Array(12)], 0))).rejects.toThrow(/not longer|cannot run/);
   });
 });

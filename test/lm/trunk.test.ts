@@ -8,6 +8,8 @@ import { asModel, GraphBuilder, intAttribute, intsAttribute, tinyTransformer, WI
 
 const trunkOf = ({ graph }: ModelProto) => findTrunk(new Graph(graph!, 'test.onnx'), 'test.onnx');
 
+const residualsOf = (model: ModelProto) => trunkOf(model).blocks.map(({ post }) => post);
+
 describe('findTrunk', () => {
   it('finds the stream after every block, however the blocks are wired', () => {
     fc.assert(
@@ -21,7 +23,7 @@ describe('findTrunk', () => {
         }),
         (options) => {
           const { model, residuals } = tinyTransformer(options);
-          expect(trunkOf(model).residuals).toEqual(residuals);
+          expect(residualsOf(model)).toEqual(residuals);
         },
       ),
       { numRuns: 60 },
@@ -33,7 +35,8 @@ describe('findTrunk', () => {
     const { graph } = model;
     const logits = graph!.output[0].name;
     graph!.output.unshift({ ...graph!.output[0], name: residuals[0] }, { ...graph!.output[0], name: residuals[1] });
-    expect(trunkOf(model)).toMatchObject({ logits, residuals });
+    expect(trunkOf(model).logits).toBe(logits);
+    expect(residualsOf(model)).toEqual(residuals);
   });
 
   it('knows attention as one operator, grows through casts and is not misled by adapters and routers', () => {
@@ -53,7 +56,7 @@ describe('findTrunk', () => {
       residuals.push(x);
     }
     const logits = b.node('MatMul', [x, b.weight(4, 5)]);
-    expect(trunkOf(asModel(b.graph(['input_ids'], [logits]))).residuals).toEqual(residuals);
+    expect(residualsOf(asModel(b.graph(['input_ids'], [logits])))).toEqual(residuals);
   });
 
   it('counts a sum before the first attention as part of the embedding', () => {
@@ -63,10 +66,7 @@ describe('findTrunk', () => {
     const scores = b.node('MatMul', [embedding, b.node('Transpose', [embedding], [intsAttribute('perm', [0, 2, 1])])]);
     const block = b.node('Add', [embedding, b.node('MatMul', [b.node('Softmax', [scores]), embedding])]);
     const logits = b.node('MatMul', [block, b.weight(4, 5)]);
-    expect(trunkOf(asModel(b.graph(['input_ids'], [logits])))).toMatchObject({
-      entry: embedding,
-      residuals: [block],
-    });
+    expect(trunkOf(asModel(b.graph(['input_ids'], [logits]))).blocks).toMatchObject([{ pre: embedding, post: block }]);
   });
 
   it('says what it saw in a graph without a residual stream', () => {

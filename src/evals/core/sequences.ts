@@ -1,8 +1,14 @@
-/** Token sequences as the model read them, put together again from the rows that the harvest stored. */
+/**
+ * Token sequences as the model read them, put together again from the rows that the harvest stored. A sequence is a part
+ * of one document or, where documents were packed, a context with parts of several.
+ */
 import type { RowOrigins } from '../../activations/source.ts';
-import type { Sequence } from '../../lm/sequences.ts';
 
-export interface StoredSequence extends Sequence {
+export interface StoredSequence {
+  /** Document of its first stored token. */
+  readonly doc: number;
+  /** [length] */
+  readonly tokens: Int32Array;
   /** [length], 1 where the row of a token was stored: there the SAE takes the place of the residual. */
   readonly stored: Uint8Array;
 }
@@ -12,6 +18,8 @@ export interface Specials {
   readonly bosId: number | null;
   /** Tokens whose rows were not stored. */
   readonly dropped: readonly number[];
+  /** Documents were joined into full contexts. */
+  readonly packed: boolean;
 }
 
 export interface SequenceLimit {
@@ -33,7 +41,8 @@ interface Run {
 export function rebuildSequences(origins: RowOrigins, specials: Specials, limit: SequenceLimit): StoredSequence[] {
   const sequences: StoredSequence[] = [];
   let tokens = 0;
-  for (const run of runs(origins)) {
+  for (const run of runs(origins, specials.packed)) {
+    if (run.start === 0 && beginsInside(origins, specials)) continue;
     if (sequences.length >= limit.sequences || tokens >= limit.tokens) break;
     const sequence = rebuild(origins, run, specials);
     if (!sequence || sequence.tokens.length < 2) continue;
@@ -43,10 +52,15 @@ export function rebuildSequences(origins: RowOrigins, specials: Specials, limit:
   return sequences;
 }
 
-function* runs({ pos, doc }: RowOrigins): Generator<Run> {
+/** The rows begin with a document; in packed folders its context may have begun with another, which is not among them. */
+function beginsInside({ pos }: RowOrigins, { bosId, dropped, packed }: Specials): boolean {
+  return packed && pos[0] > (bosId !== null && dropped.includes(bosId) ? 1 : 0);
+}
+
+function* runs({ pos, doc }: RowOrigins, packed: boolean): Generator<Run> {
   let start = 0;
   for (let row = 1; row <= doc.length; row++) {
-    if (row < doc.length && doc[row] === doc[row - 1] && pos[row] > pos[row - 1]) continue;
+    if (row < doc.length && (packed || doc[row] === doc[row - 1]) && pos[row] > pos[row - 1]) continue;
     yield { start, end: row };
     start = row;
   }

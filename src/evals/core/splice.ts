@@ -6,8 +6,8 @@
 import { denormalize, normalize, type Normalization } from '../../activations/normalization.ts';
 import type { LanguageModel } from '../../lm/model.ts';
 import type { Prefix, Suffix } from '../../lm/parts.ts';
-import { planBatches } from '../../lm/sequences.ts';
 import { packTokens } from '../../lm/tokens.ts';
+import { planBatches } from '../../lm/windows.ts';
 import type { View } from '../../sae/architecture.ts';
 import type { Reconstructor } from '../../sae/reconstructor.ts';
 import type { Units } from '../units.ts';
@@ -61,7 +61,7 @@ export async function splice(input: SpliceInput): Promise<SpliceSums> {
     predicted: new Float64Array(units.count),
     compared: new Float64Array(units.count),
   };
-  const prefix = await model.prefix(layer);
+  const prefix = await model.prefix([{ layer, hook: 'resid_post' }]);
   try {
     const suffix = await model.suffix(layer);
     try {
@@ -98,7 +98,7 @@ async function spliceBatch(
     tokens.length,
   );
   count(positions, sums);
-  const residual = await prefix.run(tokens);
+  const [residual] = await prefix.run(tokens);
   const logits = await suffix.run(tokens, residual);
   const clean = new CleanPredictions(logits, logits.length / (tokens.n * tokens.length), positions);
   clean.addTo(sums.clean);

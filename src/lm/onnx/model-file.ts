@@ -1,6 +1,6 @@
 /** ONNX files: read with clear errors, the external data files they refer to, and the bytes of a graph that was cut. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { hasErrorCode, InputError } from '../../core/errors.ts';
 import { ModelProtoSchema, type GraphProto, type ModelProto, type TensorProto } from './onnx_pb.ts';
@@ -17,6 +17,8 @@ export interface OnnxModel {
   readonly graph: GraphProto;
   /** Absolute paths of the external data files that the weights are in, sorted; usually none. */
   readonly externalFiles: readonly string[];
+  /** What the locations of external data are relative to: the model's folder, except where that holds links. */
+  readonly externalFolder: string;
 }
 
 /** @throws InputError if the file is missing, not ONNX, truncated, or lacks its external data */
@@ -29,7 +31,14 @@ export function readOnnxModel(path: string): OnnxModel {
       hint: 'export or download the model again',
     });
   }
-  return { path, proto, graph, externalFiles: findExternalFiles(graph, path) };
+  const externalFiles = findExternalFiles(graph, path);
+  return { path, proto, graph, externalFiles, externalFolder: followLinks(graph, path) };
+}
+
+/** Files that the weights are in, as the graph names them relative to the model's folder; they need not be there yet. */
+export function externalLocations(path: string): string[] {
+  const graph = decode(readBytes(path), path).graph;
+  return graph ? [...new Set(externalTensors(graph).map(locationOf))].sort() : [];
 }
 
 /** The file contents for an ONNX Runtime session. @throws InputError past protobuf's limit of 2 GiB */
@@ -78,17 +87,36 @@ function decode(bytes: Uint8Array, path: string): ModelProto {
 }
 
 function findExternalFiles(graph: GraphProto, path: string): string[] {
-  const files = new Set<string>();
-  for (const tensor of graph.initializer) {
-    if (tensor.dataLocation === EXTERNAL) files.add(externalFile(tensor, path));
-  }
-  return [...files].sort();
+  return [...new Set(externalTensors(graph).map((tensor) => externalFile(tensor, path)))].sort();
 }
+
+/**
+ * The Hub's cache keeps files under their checksums, and folders of links to them; ONNX Runtime refuses external data
+ * whose real place is not below the folder that it is given. So where files are links, the locations (in memory only)
+ * become the real ones.
+ * @returns the folder that they are relative to
+ */
+function followLinks(graph: GraphProto, path: string): string {
+  const folder = realpathSync(dirname(path));
+  const tensors = externalTensors(graph);
+  const real = tensors.map((tensor) => realpathSync(resolve(dirname(path), locationOf(tensor))));
+  if (real.every((file) => file.startsWith(folder + sep))) return dirname(path);
+  let common = dirname(real[0]);
+  while (!real.every((file) => file.startsWith(common.endsWith(sep) ? common : common + sep))) common = dirname(common);
+  for (const [i, tensor] of tensors.entries()) locationEntry(tensor)!.value = relative(common, real[i]);
+  return common;
+}
+
+const externalTensors = (graph: GraphProto): TensorProto[] =>
+  graph.initializer.filter(({ dataLocation }) => dataLocation === EXTERNAL);
+
+const locationEntry = (tensor: TensorProto) => tensor.externalData.find(({ key }) => key === 'location');
+const locationOf = (tensor: TensorProto): string => locationEntry(tensor)?.value ?? '';
 
 /** The file of one external tensor, checked to lie below the model's folder and to be long enough. */
 function externalFile(tensor: TensorProto, path: string): string {
   const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));
-  const location = entries.get('location') ?? '';
+  const location = locationOf(tensor);
   const folder = dirname(path);
   const file = resolve(folder, location);
   const inside = relative(folder, file);
