@@ -7,15 +7,20 @@ type Key = (typeof KEYS)[number];
 /** Lists of concepts; `does` is not one. */
 export type Aspect = Exclude<Key, 'does'>;
 
+/** Some kinds, with a number of their own. */
+export interface KindSet {
+  readonly id: number;
+  readonly concepts: readonly number[];
+}
+
 /** One thing that can be done. */
 export interface Rule {
-  readonly id: number;
   /** Kind that it was said of. */
   readonly kind: number;
-  /** Kinds that it is done to; empty for an intransitive use. */
-  readonly objects: readonly number[];
-  /** Kinds of receivers, empty for none. */
-  readonly receivers: readonly number[];
+  /** Kinds that it is done to; undefined for an intransitive use. */
+  readonly objects: KindSet | undefined;
+  /** Kinds of receivers. */
+  readonly receivers: KindSet | undefined;
 }
 
 /** An action that some subject can do: by which rule, and said of which kind. */
@@ -31,15 +36,12 @@ interface Block {
 }
 
 export class Behaviour {
-  readonly rules: readonly Rule[];
   readonly #taxonomy: Taxonomy;
   readonly #blocks: ReadonlyMap<number, Block>;
 
   constructor(taxonomy: Taxonomy) {
     this.#taxonomy = taxonomy;
-    const rules: Rule[] = [];
-    this.#blocks = parse(BEHAVIOUR, taxonomy, rules);
-    this.rules = rules;
+    this.#blocks = parse(BEHAVIOUR, taxonomy);
   }
 
   /** What a concept can do, the nearest kind first; each action once, by the nearest rule about it. */
@@ -79,7 +81,7 @@ export class Behaviour {
   }
 }
 
-function parse(text: string, taxonomy: Taxonomy, rules: Rule[]): Map<number, Block> {
+function parse(text: string, taxonomy: Taxonomy): Map<number, Block> {
   const written = writtenNames();
   const blocks = new Map<number, Block>();
   let block: Block | undefined;
@@ -94,6 +96,11 @@ function parse(text: string, taxonomy: Taxonomy, rules: Rule[]): Map<number, Blo
   const lookUpAll = (names: string): number[] => [
     ...new Set(names.split(' ').flatMap((name) => (name === '' ? [] : lookUp(name)))),
   ];
+  let sets = 0;
+  const kindSet = (names: string): KindSet | undefined => {
+    const concepts = lookUpAll(names);
+    return concepts.length === 0 ? undefined : { id: sets++, concepts };
+  };
   const withKinds = (verb: number, alone: boolean): number[] =>
     alone ? [verb] : [verb, ...taxonomy.leaves(verb), ...taxonomy.forest.order.filter((v) => taxonomy.isA(v, verb))];
 
@@ -101,11 +108,11 @@ function parse(text: string, taxonomy: Taxonomy, rules: Rule[]): Map<number, Blo
     const [head, receivers = ''] = ability.split('>');
     const [word, ...classes] = head.trim().split(/\s+/);
     const alone = word.endsWith('!');
-    const objects = lookUpAll(classes.join(' '));
-    if (classes.length > 0 && objects.length === 0) return;
-    const rule: Rule = { id: rules.length, kind, objects, receivers: lookUpAll(receivers.trim()) };
+    const objects = kindSet(classes.join(' '));
+    // In a world that was cut, nothing may be left that it could be done to.
+    if (classes.length > 0 && !objects) return;
+    const rule: Rule = { kind, objects, receivers: kindSet(receivers.trim()) };
     for (const verb of lookUp(alone ? word.slice(0, -1) : word)) {
-      rules.push(rule);
       for (const each of withKinds(verb, alone)) {
         // Among the rules of one block, one about the action itself goes before one about its kind.
         if (!into.does.has(each) || each === verb) into.does.set(each, rule);

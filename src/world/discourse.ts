@@ -1,19 +1,20 @@
-/** Who and what a story is about, and what they are called next. */
+/** Who and what a document is about, and what they are called next. */
 import type { Chance, Table } from './chance.ts';
 import type { WorldConfig } from './config.ts';
+import type { KindSet } from './behaviour.ts';
 import type { Kinds } from './kinds.ts';
-import type { Clause, Mention, Pronoun, Said } from './meaning.ts';
+import { clauseOf, type Clause, type Mention, type Pronoun, type Said } from './meaning.ts';
 import type { Tables } from './tables.ts';
 import type { Taxonomy } from './taxonomy.ts';
 
 /** Somebody or something that a story can come back to. */
-export interface Entity {
+interface Entity {
   readonly concept: number;
   readonly pronoun: Pronoun;
   /** Mentioned before. */
-  readonly isKnown: boolean;
+  isKnown: boolean;
   /** Attributes (colour, mood …) that are settled. */
-  readonly attributes: readonly number[];
+  attributes: readonly number[];
 }
 
 const PRONOUN_SHARE = 0.5;
@@ -22,6 +23,7 @@ const ADJECTIVE_SHARE = 0.25;
 const RETURN_SHARE = 0.5;
 const MOST_ENTITIES = 5;
 
+/** State of a discourse before a sentence. */
 export interface Mark {
   readonly surprisal: number;
   readonly slot: number;
@@ -29,7 +31,6 @@ export interface Mark {
   readonly entities: readonly Entity[];
 }
 
-/** State of one document. Entities are replaced, never changed, so that a sentence can be taken back. */
 export class Discourse {
   readonly chance: Chance;
   /** −1 in documents that are nowhere. */
@@ -38,12 +39,14 @@ export class Discourse {
   isGeneric = false;
   /** Index of the entity that the last sentence was about, −1 at the beginning. */
   topic = -1;
-  entities: readonly Entity[] = [];
+  /** Hashes of the sentences so far. */
+  readonly said = new Set<number>();
+  #entities: Entity[] = [];
+  #slot = 0;
   readonly #taxonomy: Taxonomy;
   readonly #tables: Tables;
   readonly #kinds: Kinds;
   readonly #config: WorldConfig;
-  #slot = 0;
 
   constructor(taxonomy: Taxonomy, tables: Tables, kinds: Kinds, config: WorldConfig, chance: Chance) {
     this.#taxonomy = taxonomy;
@@ -53,15 +56,30 @@ export class Discourse {
     this.chance = chance;
   }
 
-  mark(): Mark {
-    return { surprisal: this.chance.surprisal, slot: this.#slot, topic: this.topic, entities: this.entities };
+  /** Number of entities so far; their indices are 0 … size − 1. */
+  get size(): number {
+    return this.#entities.length;
   }
 
-  takeBack(mark: Mark): void {
-    this.chance.surprisal = mark.surprisal;
-    this.#slot = mark.slot;
-    this.topic = mark.topic;
-    this.entities = mark.entities;
+  conceptOf(index: number): number {
+    return this.#entities[index].concept;
+  }
+
+  has(concept: number): boolean {
+    return this.#entities.some((entity) => entity.concept === concept);
+  }
+
+  mark(): Mark {
+    const entities = this.#entities.map((entity) => ({ ...entity }));
+    return { surprisal: this.chance.surprisal, slot: this.#slot, topic: this.topic, entities };
+  }
+
+  /** Forgets all that was said since the mark. */
+  takeBack({ surprisal, slot, topic, entities }: Mark): void {
+    this.chance.surprisal = surprisal;
+    this.#slot = slot;
+    this.topic = topic;
+    this.#entities = entities.map((entity) => ({ ...entity }));
   }
 
   say(concept: number): Said {
@@ -70,24 +88,18 @@ export class Discourse {
 
   /** Index of a new entity, or of the one there is of this concept. */
   introduce(concept: number, isKnown = false): number {
-    const index = this.entities.findIndex((entity) => entity.concept === concept);
+    const index = this.#entities.findIndex((entity) => entity.concept === concept);
     if (index !== -1) return index;
-    const pronoun = this.#kinds.pronoun(concept, () => this.chance.happens(0.5));
-    this.entities = [...this.entities, { concept, pronoun, isKnown, attributes: [] }];
-    return this.entities.length - 1;
+    const pronoun = this.#kinds.pronounOf(concept) ?? (this.chance.happens(0.5) ? 'she' : 'he');
+    return this.#entities.push({ concept, pronoun, isKnown, attributes: [] }) - 1;
   }
 
-  /** Attribute of a property: colour of red. */
-  attributeOf(property: number): number {
-    return this.#taxonomy.chainOf(property).at(-3) ?? property;
-  }
-
-  /** Settles an attribute; false if it was settled before. */
+  /** Settles an attribute of an entity (its colour, by *red*); false if it was settled before. */
   settle(index: number, property: number): boolean {
-    const attribute = this.attributeOf(property);
-    const entity = this.entities[index];
+    const entity = this.#entities[index];
+    const attribute = this.#kinds.attribute[property];
     if (entity.attributes.includes(attribute)) return false;
-    this.entities = this.entities.with(index, { ...entity, attributes: [...entity.attributes, attribute] });
+    entity.attributes = [...entity.attributes, attribute];
     return true;
   }
 
@@ -96,71 +108,73 @@ export class Discourse {
    * the subject it can be a pronoun, if the last sentence was about it too.
    */
   mention(index: number, isSubject: boolean, byName = false): Mention {
-    const { concept, pronoun, isKnown } = this.entities[index];
-    const common = { referent: concept, isMass: this.#kinds.isMass[concept] === 1, pronoun };
+    const entity = this.#entities[index];
+    const { concept, pronoun, isKnown } = entity;
+    entity.isKnown = true;
+    let noun: Said | undefined;
+    let adjective: Said | undefined;
     if (!isKnown) {
-      this.entities = this.entities.with(index, { ...this.entities[index], isKnown: true });
-      const adjective = this.isGeneric ? undefined : this.#adjective(index);
-      return { ...common, definite: false, noun: this.say(concept), ...(adjective && { adjective }) };
+      adjective = this.isGeneric ? undefined : this.#adjective(index);
+      noun = this.say(concept);
+    } else if (byName || !isSubject || index !== this.topic || !this.chance.happens(PRONOUN_SHARE)) {
+      noun = this.say(byName || this.isGeneric ? concept : this.#nameOf(concept));
     }
-    const definite = !this.isGeneric;
-    if (!byName && isSubject && index === this.topic && this.chance.happens(PRONOUN_SHARE))
-      return { ...common, definite };
-    const name = byName || this.isGeneric ? concept : this.#nameOf(concept);
-    return { ...common, definite, noun: this.say(name) };
+    const definite = isKnown && !this.isGeneric;
+    const isMass = this.#kinds.isMass[concept] === 1;
+    return { noun, referent: concept, definite, isMass, pronoun, adjective, of: undefined };
   }
 
   /** Something that is mentioned once and forgotten. */
-  passing(concept: number, definite = false): Mention {
-    const isMass = this.#kinds.isMass[concept] === 1;
-    return { noun: this.say(concept), referent: concept, definite, isMass, pronoun: 'it' };
+  passing(concept: number): Mention {
+    return this.#name(concept, concept, false);
   }
 
   /** An object: somebody known if that fits, somebody new, or a kind of thing ("an animal"). */
-  object(table: Table, kinds: readonly number[], without: number): Mention | undefined {
-    const known = this.entities.flatMap(({ concept, isKnown }) => (isKnown && concept !== without ? [concept] : []));
-    if (this.chance.happens(this.#config.noise)) return this.passing(this.#anyNoun());
+  object(table: Table, kinds: KindSet, without: number): Mention | undefined {
+    if (this.chance.happens(this.#config.noise)) return this.passing(this.chance.pick(this.#tables.anyNoun));
     if (table.size === 0) return undefined;
-    if (this.chance.happens(this.#config.hypernyms / 2)) {
-      const inner = this.#tables.innerKinds(kinds);
-      if (inner.size > 0) return this.passing(this.chance.pick(inner));
-    }
+    const inner = this.#tables.innerKinds(kinds);
+    if (inner.size > 0 && this.chance.happens(this.#config.hypernyms / 2)) return this.passing(this.chance.pick(inner));
+    const known: number[] = [];
+    for (const { concept, isKnown } of this.#entities) if (isKnown && concept !== without) known.push(concept);
     const concept = this.chance.pickFavouring(known, RETURN_SHARE, table);
     if (concept === without) return undefined;
-    if (this.isGeneric || (!known.includes(concept) && this.entities.length >= MOST_ENTITIES))
-      return this.passing(concept);
-    return this.mention(this.introduce(concept), false);
-  }
-
-  /** The same clause said again, of what is known by now. */
-  again(clause: Clause): Clause {
-    const said = (one: Said | undefined): Said | undefined => one && this.say(one.concept);
-    const known = ({ noun, adjective: _, ...rest }: Mention): Mention => ({
-      ...rest,
-      definite: !this.isGeneric,
-      ...(noun && { noun: this.say(noun.concept) }),
-    });
-    const { subject, verb, object, obliques, manner } = clause;
-    return {
-      ...(subject && { subject: known(subject) }),
-      verb: typeof verb === 'string' ? verb : said(verb)!,
-      ...(object && { object: known(object) }),
-      ...(obliques && { obliques: obliques.map(({ relation, noun }) => ({ relation, noun: known(noun) })) }),
-      ...(manner && { manner: said(manner)! }),
-    };
+    const isCrowded = this.#entities.length >= MOST_ENTITIES && !known.includes(concept);
+    return this.isGeneric || isCrowded ? this.passing(concept) : this.mention(this.introduce(concept), false);
   }
 
   /** The place of the story. */
   here(): Mention {
-    const { place } = this;
-    return { noun: this.say(this.#nameOf(place)), referent: place, definite: true, isMass: false, pronoun: 'it' };
+    return this.#name(this.place, this.#nameOf(this.place), true);
+  }
+
+  /** "the colour of …" */
+  attribute(property: number, of: Mention): Mention {
+    const attribute = this.#kinds.attribute[property];
+    return { ...this.#name(attribute, attribute, true), of };
+  }
+
+  /** The same clause said again, of what is known by now. */
+  again({ subject, verb, object, obliques, manner }: Clause): Clause {
+    const said = (one: Said): Said => this.say(one.concept);
+    const known = (mention: Mention): Mention => ({
+      ...mention,
+      noun: mention.noun && said(mention.noun),
+      definite: !this.isGeneric,
+      adjective: undefined,
+    });
+    return clauseOf(typeof verb === 'string' ? verb : said(verb), {
+      subject: subject && known(subject),
+      object: object && known(object),
+      obliques: obliques.map(({ relation, noun }) => ({ relation, noun: known(noun) })),
+      manner: manner && said(manner),
+    });
   }
 
   /** A property of an entity that does not contradict what was said of it; undefined if the draw did. */
   property(index: number): number | undefined {
-    const { concept } = this.entities[index];
-    if (this.chance.happens(this.#config.noise)) return this.chance.pick(this.#tables.leavesOf('property'));
-    const table = this.#tables.inherited(concept, 'is');
+    if (this.chance.happens(this.#config.noise)) return this.chance.pick(this.#tables.anyProperty);
+    const table = this.#tables.inherited(this.conceptOf(index), 'is');
     if (table.size === 0) return undefined;
     const property = this.chance.pick(table);
     return this.settle(index, property) ? property : undefined;
@@ -172,17 +186,17 @@ export class Discourse {
     return property === undefined ? undefined : this.say(property);
   }
 
+  #name(referent: number, name: number, definite: boolean): Mention {
+    const isMass = this.#kinds.isMass[name] === 1;
+    return { noun: this.say(name), referent, definite, isMass, pronoun: 'it', adjective: undefined, of: undefined };
+  }
+
   /** The concept itself or, sometimes, a kind above it that nothing else in the story belongs to. */
   #nameOf(concept: number): number {
     if (!this.chance.happens(this.#config.hypernyms)) return concept;
-    const others = this.entities.filter((entity) => entity.concept !== concept);
     const above = this.#taxonomy.forest
       .ancestors(concept)
-      .filter((kind) => !others.some((entity) => this.#taxonomy.isA(entity.concept, kind)));
+      .filter((kind) => !this.#entities.some((e) => e.concept !== concept && this.#taxonomy.isA(e.concept, kind)));
     return above.length === 0 ? concept : above[this.chance.index(above.length)];
-  }
-
-  #anyNoun(): number {
-    return this.chance.pick(this.#tables.leavesOf('being', 'thing', 'place'));
   }
 }

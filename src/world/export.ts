@@ -101,15 +101,6 @@ export function exportWorld(world: World, folder: string, options: ExportOptions
 /** A Hugging Face tokenizer of whole words: what is separated by white space is a token. */
 export function tokenizerFiles(world: World): Record<'tokenizer.json' | 'tokenizer_config.json', object> {
   const { bosId, unknownId } = world.lexicon;
-  const special = (content: string, id: number): object => ({
-    id,
-    content,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-    special: true,
-  });
   return {
     'tokenizer.json': {
       version: '1.0',
@@ -144,6 +135,10 @@ export function tokenizerFiles(world: World): Record<'tokenizer.json' | 'tokeniz
       model_max_length: 1_000_000,
     },
   };
+}
+
+function special(content: string, id: number): object {
+  return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
 }
 
 /** 16-bit little-endian, whatever the machine. */

@@ -22,7 +22,8 @@ export class Kinds {
   readonly isReporting: Uint8Array;
   /** `[concepts]` relation of what is found at a place. */
   readonly relation: readonly Relation[];
-  /** `[concepts]` undefined for persons who may be either. */
+  /** `[concepts]` what kind of property it is: colour of red. */
+  readonly attribute: Int32Array;
   readonly #pronoun: readonly (Pronoun | undefined)[];
 
   constructor(taxonomy: Taxonomy) {
@@ -33,14 +34,15 @@ export class Kinds {
     this.isMass = this.#below(...MASS);
     this.isMental = this.#below('mental');
     this.isReporting = this.#below('claims');
+    this.attribute = Int32Array.from(taxonomy.names, (_, c) => taxonomy.chainOf(c).at(-3) ?? c);
     const [on, at, he, she] = [ON, AT, HE, SHE].map((names) => this.#below(...names));
     this.relation = taxonomy.names.map((_, c) => (on[c] ? 'on' : at[c] ? 'at' : 'in'));
     this.#pronoun = taxonomy.names.map((_, c) => (he[c] ? 'he' : she[c] ? 'she' : this.isPerson[c] ? undefined : 'it'));
   }
 
-  /** Pronoun of a concept; for persons who may be either, as `choose` says. */
-  pronoun(concept: number, choose: () => boolean): Pronoun {
-    return this.#pronoun[concept] ?? (choose() ? 'she' : 'he');
+  /** Pronoun of a concept, undefined for persons who may be he or she. */
+  pronounOf(concept: number): Pronoun | undefined {
+    return this.#pronoun[concept];
   }
 
   /** `[concepts]` 1 at and below the named concepts. */

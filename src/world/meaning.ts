@@ -1,4 +1,5 @@
 /** What sentences say, before any language puts it into words. */
+import { absorb, finish } from './hash.ts';
 
 /** A concept that is said. The same `slot` in several languages is the same mention. */
 export interface Said {
@@ -10,17 +11,17 @@ export type Pronoun = 'he' | 'she' | 'it';
 
 /** A noun phrase. */
 export interface Mention {
-  /** Absent for a pronoun. */
-  readonly noun?: Said;
+  /** None for a pronoun. */
+  readonly noun: Said | undefined;
   /** Who or what is meant; for "the animal" said of a dog, the dog. */
   readonly referent: number;
   readonly definite: boolean;
   /** Said without a number or an indefinite article: milk, gold, red. */
   readonly isMass: boolean;
   readonly pronoun: Pronoun;
-  readonly adjective?: Said;
+  readonly adjective: Said | undefined;
   /** "the colour of the apple" */
-  readonly of?: Mention;
+  readonly of: Mention | undefined;
 }
 
 /** Verbs and relations that every language has a function word for. */
@@ -33,16 +34,16 @@ export interface Oblique {
 }
 
 export interface Clause {
-  /** Absent when it is asked for. */
-  readonly subject?: Mention;
+  /** None when it is asked for. */
+  readonly subject: Mention | undefined;
   readonly verb: Said | FunctionVerb;
-  readonly negative?: boolean;
-  readonly object?: Mention;
+  readonly negative: boolean;
+  readonly object: Mention | undefined;
   /** After *is*: a property, or a kind. */
-  readonly quality?: Said;
-  readonly kind?: Mention;
-  readonly obliques?: readonly Oblique[];
-  readonly manner?: Said;
+  readonly quality: Said | undefined;
+  readonly kind: Mention | undefined;
+  readonly obliques: readonly Oblique[];
+  readonly manner: Said | undefined;
 }
 
 /**
@@ -57,32 +58,48 @@ export type SentenceForm = 'plain' | 'who' | 'where' | 'there' | 'rule';
 export interface Sentence {
   readonly form: SentenceForm;
   readonly clause: Clause;
-  readonly time?: Said;
+  readonly time: Said | undefined;
   /** A second action of the same subject; under `rule`, the one that follows. */
-  readonly second?: Said;
+  readonly second: Said | undefined;
   /** Property of the subject that is the reason. */
-  readonly because?: Said;
+  readonly because: Said | undefined;
   /** What is said, after a verb of saying. */
-  readonly reported?: Clause;
+  readonly reported: Clause | undefined;
+}
+
+/** A clause with nothing but its verb and `parts`. */
+export function clauseOf(verb: Said | FunctionVerb, parts: Partial<Clause>): Clause {
+  const { subject, negative = false, object, quality, kind, obliques = [], manner } = parts;
+  return { subject, verb, negative, object, quality, kind, obliques, manner };
+}
+
+/** A sentence with nothing but its clause and `parts`. */
+export function sentenceOf(form: SentenceForm, clause: Clause, parts: Partial<Sentence> = {}): Sentence {
+  const { time, second, because, reported } = parts;
+  return { form, clause, time, second, because, reported };
 }
 
 export const isFunctionVerb = (verb: Said | FunctionVerb): verb is FunctionVerb => typeof verb === 'string';
 
 /** Pairs (subject concept, action) of a sentence, whoever the subject is called. */
-export function pairsOf(sentence: Sentence): [subject: number, verb: number][] {
+export function pairsOf({ clause, second, reported }: Sentence): [subject: number, verb: number][] {
   const pairs: [number, number][] = [];
-  for (const clause of [sentence.clause, sentence.reported]) {
-    if (!clause?.subject || isFunctionVerb(clause.verb)) continue;
-    pairs.push([clause.subject.referent, clause.verb.concept]);
-    if (clause === sentence.clause && sentence.second) pairs.push([clause.subject.referent, sentence.second.concept]);
+  for (const each of [clause, reported]) {
+    if (!each?.subject || isFunctionVerb(each.verb)) continue;
+    pairs.push([each.subject.referent, each.verb.concept]);
+    if (each === clause && second) pairs.push([each.subject.referent, second.concept]);
   }
   return pairs;
 }
 
-const PRONOUN = -3;
-const VERBS = { is: -10, has: -11, contains: -12, made: -13 } as const;
-const FORMS = { plain: 0, who: 1, where: 2, there: 3, rule: 4 } as const;
-const RELATIONS = { in: 0, on: 1, at: 2, with: 3, to: 4, of: 5 } as const;
+// Codes of what is not a concept; all different, and none a concept's index.
+const NOTHING = -1;
+const PRONOUN = -2;
+const NEGATIVE = -3;
+const AFFIRMATIVE = -4;
+const VERBS: Record<FunctionVerb, number> = { is: -10, has: -11, contains: -12, made: -13 };
+const FORMS: Record<SentenceForm, number> = { plain: -20, who: -21, where: -22, there: -23, rule: -24 };
+const RELATIONS: Record<Relation, number> = { in: -30, on: -31, at: -32, with: -33, to: -34, of: -35 };
 
 /**
  * Hash of what a sentence says, as a number in [0, 1). Two sentences of the same words, in whatever language, have the same
@@ -90,47 +107,34 @@ const RELATIONS = { in: 0, on: 1, at: 2, with: 3, to: 4, of: 5 } as const;
  * @param same `[concepts]` representative of the concepts that some word of some language stands for
  */
 export function hashMeaning(sentence: Sentence, same: Int32Array, seed: number): number {
-  let state = mix(seed ^ 0x5bd1e995, FORMS[sentence.form]);
-  const add = (value: number): void => {
-    state = mix(state, value);
-  };
-  const addSaid = (said: Said | undefined): void => add(said ? same[said.concept] : -1);
-  const addMention = (mention: Mention | undefined): void => {
-    if (!mention) return add(-2);
-    add(mention.noun ? same[mention.noun.concept] : PRONOUN);
-    addSaid(mention.adjective);
-    if (mention.of) addMention(mention.of);
-  };
-  const addClause = (clause: Clause): void => {
-    add(isFunctionVerb(clause.verb) ? VERBS[clause.verb] : same[clause.verb.concept]);
-    add(clause.negative ? 1 : 0);
-    addMention(clause.subject);
-    addMention(clause.object);
-    addMention(clause.kind);
-    addSaid(clause.quality);
-    addSaid(clause.manner);
-    for (const { relation, noun } of clause.obliques ?? []) {
-      add(RELATIONS[relation]);
-      addMention(noun);
-    }
-  };
-  addClause(sentence.clause);
-  addSaid(sentence.time);
-  addSaid(sentence.second);
-  addSaid(sentence.because);
-  if (sentence.reported) addClause(sentence.reported);
-  return finish(state) / 0x100000000;
+  let state = absorb(absorb(seed, FORMS[sentence.form]), sentence.time ? same[sentence.time.concept] : NOTHING);
+  state = absorbClause(state, sentence.clause, same);
+  state = absorbSaid(state, sentence.second, same);
+  state = absorbSaid(state, sentence.because, same);
+  if (sentence.reported) state = absorbClause(state, sentence.reported, same);
+  return finish(state);
 }
 
-function mix(state: number, value: number): number {
-  let x = Math.imul(value + 0x7f4a7c15, 0xcc9e2d51);
-  x = (x << 15) | (x >>> 17);
-  x = state ^ Math.imul(x, 0x1b873593);
-  return (Math.imul((x << 13) | (x >>> 19), 5) + 0xe6546b64) | 0;
+function absorbClause(state: number, clause: Clause, same: Int32Array): number {
+  const { verb, negative, subject, object, kind, quality, manner, obliques } = clause;
+  state = absorb(state, isFunctionVerb(verb) ? VERBS[verb] : same[verb.concept]);
+  state = absorb(state, negative ? NEGATIVE : AFFIRMATIVE);
+  state = absorbMention(state, subject, same);
+  state = absorbMention(state, object, same);
+  state = absorbMention(state, kind, same);
+  state = absorbSaid(state, quality, same);
+  state = absorbSaid(state, manner, same);
+  for (const { relation, noun } of obliques) state = absorbMention(absorb(state, RELATIONS[relation]), noun, same);
+  return state;
 }
 
-function finish(x: number): number {
-  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
-  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
-  return (x ^ (x >>> 16)) >>> 0;
+function absorbMention(state: number, mention: Mention | undefined, same: Int32Array): number {
+  if (!mention) return absorb(state, NOTHING);
+  state = mention.noun ? absorb(state, same[mention.noun.concept]) : absorb(state, PRONOUN);
+  state = absorbSaid(state, mention.adjective, same);
+  return mention.of ? absorbMention(state, mention.of, same) : state;
+}
+
+function absorbSaid(state: number, said: Said | undefined, same: Int32Array): number {
+  return absorb(state, said ? same[said.concept] : NOTHING);
 }

@@ -1,16 +1,17 @@
 /** Weighted choices between a few names. */
 import { Table, type Chance } from './chance.ts';
 
-export type Weights = Readonly<Record<string, number>>;
+export class Options<K extends string> {
+  readonly #names: readonly K[];
+  readonly #table: Table;
 
-const tables = new WeakMap<Weights, Table>();
-
-/** One of the names, in proportion to its weight. */
-export function pickOption<W extends Weights>(chance: Chance, weights: W): keyof W & string {
-  let table = tables.get(weights);
-  if (!table) {
-    table = new Table(new Map(Object.values(weights).map((weight, i) => [i, weight])));
-    tables.set(weights, table);
+  constructor(weights: Readonly<Record<K, number>>) {
+    this.#names = Object.keys(weights) as K[];
+    this.#table = new Table(new Map(this.#names.map((name, i) => [i, weights[name]])));
   }
-  return Object.keys(weights)[chance.pick(table)];
+
+  /** One of the names, in proportion to its weight. */
+  pick(chance: Chance): K {
+    return this.#names[chance.pick(this.#table)];
+  }
 }

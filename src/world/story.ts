@@ -3,8 +3,8 @@ import type { Chance } from './chance.ts';
 import type { WorldConfig } from './config.ts';
 import { Discourse } from './discourse.ts';
 import type { Kinds } from './kinds.ts';
-import { hashMeaning, type Mention, type Sentence } from './meaning.ts';
-import { pickOption } from './options.ts';
+import { clauseOf, hashMeaning, sentenceOf, type Mention, type Sentence } from './meaning.ts';
+import { Options } from './options.ts';
 import { Statements } from './statements.ts';
 import type { Tables } from './tables.ts';
 import type { Taxonomy } from './taxonomy.ts';
@@ -27,7 +27,7 @@ const NEW_PAIR_SHARE = 0.3;
 const TIME_SHARE = 0.4;
 
 /** How often each kind of sentence is tried; where there is nothing to say, another is drawn. */
-const OF_BEINGS = {
+const OF_BEINGS = new Options({
   act: 9,
   quality: 1.5,
   attribute: 0.4,
@@ -37,8 +37,8 @@ const OF_BEINGS = {
   report: 0.8,
   ask: 0.6,
   there: 0.8,
-};
-const OF_THINGS = {
+});
+const OF_THINGS = new Options({
   act: 2,
   quality: 2,
   attribute: 0.8,
@@ -48,9 +48,9 @@ const OF_THINGS = {
   has: 0.6,
   contains: 2,
   there: 1,
-};
-const OF_KINDS = { act: 5, quality: 2, kind: 2, example: 1, made: 1, has: 2, contains: 1 };
-const OPENINGS = { there: 1, where: 1, act: 1, scene: 0.5 };
+});
+const OF_KINDS = new Options({ act: 5, quality: 2, kind: 2, example: 1, made: 1, has: 2, contains: 1 });
+const OPENINGS = new Options({ there: 1, where: 1, act: 1, scene: 0.5 });
 
 export class Storyteller {
   readonly #taxonomy: Taxonomy;
@@ -72,7 +72,11 @@ export class Storyteller {
 
   /** True when a sentence with this meaning never occurs in training. */
   isHeldOut(sentence: Sentence): boolean {
-    return hashMeaning(sentence, this.#same, this.#config.seed) < this.#config.heldOutSentences;
+    return this.#hash(sentence) < this.#config.heldOutSentences;
+  }
+
+  #hash(sentence: Sentence): number {
+    return hashMeaning(sentence, this.#same, this.#config.seed);
   }
 
   /** @returns undefined when the world has no such document */
@@ -91,7 +95,7 @@ export class Storyteller {
 
   #tale(d: Discourse, split: Split, length: number): Sentence[] | undefined {
     const isNew = split === 'new-combinations';
-    const heroes = isNew ? this.#tables.newcomers : this.#tables.leavesOf('animal', 'person');
+    const heroes = isNew ? this.#tables.newcomers : this.#tables.heroes;
     if (heroes.size === 0) return undefined;
     const concept = d.chance.pick(heroes);
     const places = this.#tables.nearest(concept, 'at');
@@ -132,13 +136,16 @@ export class Storyteller {
     return sentences;
   }
 
-  /** Draws until the split allows the sentences (`undefined` allows all). */
+  /** Draws until the sentences are new in the document and the split allows them (`undefined` allows all). */
   #draw(d: Discourse, split: Split | undefined, draw: () => Sentence[] | undefined): Sentence[] | undefined {
     const mark = d.mark();
+    const isAllowed = (hash: number): boolean =>
+      !d.said.has(hash) && (split === undefined || hash < this.#config.heldOutSentences === (split === 'held-out'));
     for (let i = 0; i < SENTENCE_DRAWS; i++) {
       const sentences = draw();
-      const wanted = split === 'held-out';
-      if (sentences && (split === undefined || sentences.every((sentence) => this.isHeldOut(sentence) === wanted))) {
+      const hashes = sentences?.map((sentence) => this.#hash(sentence));
+      if (hashes?.every(isAllowed)) {
+        for (const hash of hashes) d.said.add(hash);
         return sentences;
       }
       d.takeBack(mark);
@@ -148,8 +155,8 @@ export class Storyteller {
 
   /** The first sentence says who is where, and perhaps when; or it is about the place. */
   #opening(d: Discourse, hero: number): Sentence[] | undefined {
-    const option = pickOption(d.chance, OPENINGS);
-    const time = d.chance.happens(TIME_SHARE) ? d.say(d.chance.pick(this.#tables.leavesOf('time'))) : undefined;
+    const option = OPENINGS.pick(d.chance);
+    const time = d.chance.happens(TIME_SHARE) ? d.say(d.chance.pick(this.#tables.anyTime)) : undefined;
     const about = option === 'scene' ? d.introduce(d.place, true) : hero;
     const subject = d.mention(about, true, true);
     const sentence =
@@ -166,10 +173,10 @@ export class Storyteller {
 
   #continuation(d: Discourse): Sentence[] | undefined {
     const stays = d.topic !== -1 && d.chance.happens(SAME_TOPIC);
-    const index = stays ? d.topic : d.chance.index(d.entities.length);
-    const { concept } = d.entities[index];
+    const index = stays ? d.topic : d.chance.index(d.size);
+    const concept = d.conceptOf(index);
     const isAnimate = this.#kinds.isAnimate[concept] === 1;
-    const option = isAnimate ? pickOption(d.chance, OF_BEINGS) : pickOption(d.chance, OF_THINGS);
+    const option = (isAnimate ? OF_BEINGS : OF_THINGS).pick(d.chance);
     if (option === 'there') return this.#somethingNew(d);
     if (option === 'ask') return this.#question(d, index);
     const named = option === 'kind' || option === 'attribute';
@@ -180,7 +187,7 @@ export class Storyteller {
   }
 
   #about(option: string, d: Discourse, index: number, subject: Mention): Sentence | undefined {
-    const { concept } = d.entities[index];
+    const concept = d.conceptOf(index);
     switch (option) {
       case 'act':
         return this.#statements.act(d, index, subject);
@@ -208,7 +215,7 @@ export class Storyteller {
     const found = this.#tables.found(d.place);
     if (found.size === 0) return undefined;
     const concept = d.chance.pick(found);
-    if (d.entities.some((entity) => entity.concept === concept)) return undefined;
+    if (d.has(concept)) return undefined;
     d.topic = d.introduce(concept);
     return [this.#statements.there(d, d.mention(d.topic, true, true))];
   }
@@ -219,16 +226,13 @@ export class Storyteller {
     if (isWhere) {
       const subject = d.mention(index, false, true);
       d.topic = index;
-      return [{ form: 'where', clause: { subject, verb: 'is' } }, this.#statements.where(d, d.mention(index, true))];
+      return [sentenceOf('where', clauseOf('is', { subject })), this.#statements.where(d, d.mention(index, true))];
     }
     const said = this.#statements.act(d, index, d.mention(index, false, true));
     if (!said || said.second || said.because || said.clause.negative) return undefined;
-    const { subject: _, ...asked } = said.clause;
+    const question = sentenceOf('who', { ...said.clause, subject: undefined });
     d.topic = index;
-    return [
-      { form: 'who', clause: asked },
-      { form: 'plain', clause: d.again(said.clause) },
-    ];
+    return [question, sentenceOf('plain', d.again(said.clause))];
   }
 
   /** The hero does what it never does in training, called by its own name. */
@@ -239,8 +243,8 @@ export class Storyteller {
   }
 
   #aboutKind(d: Discourse, index: number): Sentence[] | undefined {
-    const { concept } = d.entities[index];
-    const option = pickOption(d.chance, OF_KINDS);
+    const concept = d.conceptOf(index);
+    const option = OF_KINDS.pick(d.chance);
     if (option === 'example') {
       const kinds = this.#taxonomy.forest.children(concept);
       if (kinds.length === 0) return undefined;
@@ -260,8 +264,8 @@ export class Storyteller {
     const doers = this.#tables.doers(verb);
     if (doers.size === 0) return undefined;
     const doer = d.chance.pick(doers);
-    const clause = this.#statements.actionOf(d, doer, d.passing(doer), verb);
-    return clause && [{ form: 'plain', clause }];
+    const clause = this.#statements.action(d, doer, d.passing(doer), verb);
+    return clause && [sentenceOf('plain', clause)];
   }
 
   /** "red is a colour", "a cherry is red" */
@@ -274,6 +278,6 @@ export class Storyteller {
     const bearers = this.#tables.bearers(property);
     if (bearers.size === 0) return undefined;
     const subject = d.passing(d.chance.pick(bearers));
-    return [{ form: 'plain', clause: { subject, verb: 'is', quality: d.say(property) } }];
+    return [this.#statements.isProperty(d, subject, property)];
   }
 }

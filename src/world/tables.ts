@@ -1,43 +1,77 @@
 /** Distributions over concepts, from behaviour, frequency and taste; made when first needed. */
-import { Random } from '../core/random.ts';
-import type { Ability, Aspect, Behaviour, Rule } from './behaviour.ts';
+import type { Aspect, Behaviour, KindSet, Rule } from './behaviour.ts';
 import { Table } from './chance.ts';
 import type { WorldConfig } from './config.ts';
 import { groupBy } from './group.ts';
+import { hashNumbers } from './hash.ts';
 import type { Kinds } from './kinds.ts';
 import type { Pairs } from './pairs.ts';
 import type { Taxonomy } from './taxonomy.ts';
 
-/** One concept in this many is to a leaf's taste. */
-const TASTE_SHARE = 4;
+/** Share of what is possible that is to a leaf's taste. */
+const TASTE_SHARE = 0.25;
 /** How much more often things are met at the places where their kind is found. */
 const AT_HOME = 5;
-/** What kinds above say of properties, relative to the next kind below. */
+/** How much less a kind says of properties and parts than the next kind below it. */
 const ABOVE = 0.6;
 
-/** Subject–action pairs that may be drawn: those of training, those held out, or any (kinds that are no leaves have no pairs). */
+/** Subject–action pairs that may be drawn: those of training, or those held out. */
 export type PairSide = 'train' | 'new';
 
+/** Tables of one sort, by a number. */
+class Memo {
+  readonly #tables = new Map<number, Table>();
+
+  of(key: number, weights: () => Iterable<readonly [item: number, weight: number]>): Table {
+    let table = this.#tables.get(key);
+    if (!table) this.#tables.set(key, (table = new Table(new Map(weights()))));
+    return table;
+  }
+}
+
 export class Tables {
+  /** All beings, things and places. */
+  readonly anyNoun: Table;
+  readonly anyProperty: Table;
+  readonly anyTime: Table;
+  /** Who stories are about: animals and persons; and those of them that have held-out pairs. */
+  readonly heroes: Table;
+  readonly newcomers: Table;
   readonly #taxonomy: Taxonomy;
   readonly #behaviour: Behaviour;
   readonly #kinds: Kinds;
   readonly #pairs: Pairs;
-  readonly #inner: readonly number[];
   readonly #config: WorldConfig;
-  readonly #cache = new Map<string, Table>();
-  readonly #byNumber = new Map<number, Table>();
-  readonly #rules = new Map<number, Map<number, Rule>>();
+  readonly #rules: (Map<number, Rule> | undefined)[] = [];
+  /** `[concepts][concepts]` 1 where a kind is found. */
   readonly #habitats: readonly Uint8Array[];
+  #subjects: Table | undefined;
+
+  readonly #verbs = { train: new Memo(), new: new Memo() };
+  readonly #members = new Memo();
+  readonly #inner = new Memo();
+  readonly #found = new Memo();
+  readonly #nearest: Partial<Record<Aspect, Memo>> = {};
+  readonly #inherited: Partial<Record<Aspect, Memo>> = {};
+  readonly #intransitives = new Memo();
+  readonly #reasons = new Memo();
+  readonly #reports = new Memo();
+  readonly #placesFor = new Memo();
+  readonly #doers = new Memo();
+  readonly #bearers = new Memo();
 
   constructor(taxonomy: Taxonomy, behaviour: Behaviour, kinds: Kinds, pairs: Pairs, config: WorldConfig) {
     this.#taxonomy = taxonomy;
     this.#behaviour = behaviour;
     this.#kinds = kinds;
     this.#pairs = pairs;
-    this.#inner = taxonomy.names.flatMap((_, c) => (taxonomy.isLeaf(c) ? [] : [c]));
     this.#config = config;
     this.#habitats = taxonomy.names.map((_, concept) => this.#mask(behaviour.nearest(concept, 'at')));
+    this.anyNoun = this.#leavesOf('being', 'thing', 'place');
+    this.anyProperty = this.#leavesOf('property');
+    this.anyTime = this.#leavesOf('time');
+    this.heroes = this.#leavesOf('animal', 'person');
+    this.newcomers = this.#part(this.heroes, (leaf) => pairs.heldOut.has(leaf));
   }
 
   /**
@@ -45,7 +79,7 @@ export class Tables {
    * the same share, so that behaviour of every level shows in text.
    */
   verbs(subject: number, place: number, side: PairSide): Table {
-    return this.#numbered((subject * 2 + (side === 'new' ? 1 : 0)) * (this.#taxonomy.size + 1) + place + 1, () => {
+    return this.#verbs[side].of(this.#key(subject, place), () => {
       const possible = this.#behaviour
         .abilities(subject)
         .filter(
@@ -54,24 +88,19 @@ export class Tables {
             this.#pairs.isHeldOut(subject, verb) === (side === 'new') &&
             this.fits(verb, place),
         );
-      const ofKind = groupBy(possible, ({ rule }) => rule.kind);
-      const weights = new Map<number, number>();
-      for (const abilities of ofKind.values()) {
-        const own = abilities.map(({ verb }) => this.#verbWeight(verb) * this.#taste(subject, verb));
-        const total = own.reduce((sum, w) => sum + w, 0);
-        abilities.forEach(({ verb }, i) => weights.set(verb, own[i] / total));
-      }
-      return new Table(weights);
+      return [...groupBy(possible, ({ rule }) => rule.kind).values()].flatMap((abilities) => {
+        const weights = abilities.map(({ verb }) => this.#taxonomy.usual[verb] * this.#taste(subject, verb));
+        const total = weights.reduce((sum, weight) => sum + weight, 0);
+        return abilities.map(({ verb }, i) => [verb, weights[i] / total] as const);
+      });
     });
   }
 
-  /** The rule by which a subject does something. */
+  /** The rule by which a subject does something that it can do. */
   rule(subject: number, verb: number): Rule {
-    let rules = this.#rules.get(subject);
-    if (!rules) {
-      rules = new Map(this.#behaviour.abilities(subject).map((ability: Ability) => [ability.verb, ability.rule]));
-      this.#rules.set(subject, rules);
-    }
+    const rules = (this.#rules[subject] ??= new Map(
+      this.#behaviour.abilities(subject).map(({ verb, rule }) => [verb, rule]),
+    ));
     return rules.get(verb)!;
   }
 
@@ -83,157 +112,123 @@ export class Tables {
   }
 
   /** Leaves of some kinds, by frequency, by how well they go with `partner`, and by whether they are found at the place. */
-  members(kinds: readonly number[], partner: number, place: number): Table {
-    return this.#named(`${kinds.join()}:${partner}:${place}`, () => {
-      const weights = new Map<number, number>();
-      for (const kind of kinds) {
-        for (const leaf of this.#taxonomy.leaves(kind)) {
+  members(kinds: KindSet, partner: number, place: number): Table {
+    return this.#members.of(this.#key(this.#key(kinds.id, partner), place), () =>
+      kinds.concepts.flatMap((kind) =>
+        Array.from(this.#taxonomy.leaves(kind), (leaf) => {
           const atHome = place !== -1 && this.#habitats[leaf][place] === 1 ? AT_HOME : 1;
-          weights.set(leaf, this.#taxonomy.usual[leaf] * atHome * (partner === -1 ? 1 : this.#taste(leaf, partner)));
-        }
-      }
-      return new Table(weights);
-    });
+          const taste = partner === -1 ? 1 : this.#taste(leaf, partner);
+          return [leaf, this.#taxonomy.usual[leaf] * atHome * taste] as const;
+        }),
+      ),
+    );
+  }
+
+  /** Concepts that are no leaves, at or below some kinds. */
+  innerKinds(kinds: KindSet): Table {
+    return this.#inner.of(kinds.id, () =>
+      kinds.concepts.flatMap((kind) =>
+        this.#taxonomy.inner.flatMap((c) =>
+          this.#taxonomy.isA(c, kind) ? [[c, this.#taxonomy.usual[c]] as const] : [],
+        ),
+      ),
+    );
   }
 
   /** Animals, persons and things that are found at a place. */
   found(place: number): Table {
-    return this.#named(`found:${place}`, () => {
-      const all = [...this.leavesOf('animal', 'person', 'thing').items];
-      const found = all.filter((leaf) => this.#habitats[leaf][place] === 1);
-      return new Table(new Map(found.map((leaf) => [leaf, this.#taxonomy.usual[leaf]])));
+    return this.#found.of(place, () => {
+      const all = this.#leavesOf('animal', 'person', 'thing').items;
+      return this.#usual([...all].filter((leaf) => this.#habitats[leaf][place] === 1));
     });
   }
 
   /** Leaves below what the nearest kind says of an aspect: places, materials, contents, instruments. */
   nearest(concept: number, aspect: Aspect): Table {
-    return this.#named(`${aspect}:${concept}`, () => {
-      const weights = new Map<number, number>();
-      for (const kind of this.#behaviour.nearest(concept, aspect)) {
-        for (const leaf of this.#taxonomy.leaves(kind)) {
-          weights.set(leaf, this.#taxonomy.usual[leaf] * this.#taste(concept, leaf));
-        }
-      }
-      return new Table(weights);
-    });
+    return (this.#nearest[aspect] ??= new Memo()).of(concept, () =>
+      this.#behaviour
+        .nearest(concept, aspect)
+        .flatMap((kind) => [...this.#taxonomy.leaves(kind)])
+        .map((leaf) => [leaf, this.#taxonomy.usual[leaf] * this.#taste(concept, leaf)] as const),
+    );
   }
 
   /** Leaves below what any kind says of an aspect: properties, parts, manners. Nearer kinds say it more often. */
   inherited(concept: number, aspect: Aspect): Table {
-    return this.#named(`all ${aspect}:${concept}`, () => {
+    return (this.#inherited[aspect] ??= new Memo()).of(concept, () => {
       const weights = new Map<number, number>();
       let share = 1;
       for (const kind of this.#taxonomy.chainOf(concept)) {
         const leaves = this.#behaviour.own(kind, aspect).flatMap((each) => [...this.#taxonomy.leaves(each)]);
-        if (leaves.length === 0) continue;
         for (const leaf of leaves) {
           const weight = (share / leaves.length) * this.#taste(concept, leaf);
           weights.set(leaf, (weights.get(leaf) ?? 0) + weight);
         }
-        share *= ABOVE;
+        if (leaves.length > 0) share *= ABOVE;
       }
-      return new Table(weights);
-    });
-  }
-
-  /** Concepts that are no leaves, at or below some kinds. */
-  innerKinds(kinds: readonly number[]): Table {
-    return this.#named(`inner:${kinds.join()}`, () => {
-      const inner = kinds.flatMap((kind) => this.#inner.filter((c) => this.#taxonomy.isA(c, kind)));
-      return new Table(new Map(inner.map((c) => [c, this.#taxonomy.usual[c]])));
-    });
-  }
-
-  /** Leaves below some concepts of the written taxonomy. */
-  leavesOf(...names: readonly string[]): Table {
-    return this.#named(`leaves:${names.join()}`, () => {
-      const leaves = names.flatMap((name) => {
-        const kind = this.#taxonomy.find(name);
-        return kind === undefined ? [] : [...this.#taxonomy.leaves(kind)];
-      });
-      return new Table(new Map(leaves.map((leaf) => [leaf, this.#taxonomy.usual[leaf]])));
+      return weights;
     });
   }
 
   /** What a subject does without an object. */
   intransitives(subject: number, place: number): Table {
-    return this.#named(`alone:${subject}:${place}`, () => {
-      const verbs = this.verbs(subject, place, 'train');
-      const alone = [...verbs.items].filter((verb) => this.rule(subject, verb).objects.length === 0);
-      return new Table(new Map(alone.map((verb) => [verb, verbs.probability(verb)])));
-    });
+    return this.#intransitives.of(this.#key(subject, place), () =>
+      this.#partOf(this.verbs(subject, place, 'train'), (verb) => this.rule(subject, verb).objects === undefined),
+    );
   }
 
   /** Properties of the mind that a subject can have. */
   reasons(subject: number): Table {
-    return this.#named(`reasons:${subject}`, () => {
-      const all = this.inherited(subject, 'is');
-      const mental = [...all.items].filter((property) => this.#kinds.isMental[property] === 1);
-      return new Table(new Map(mental.map((property) => [property, all.probability(property)])));
-    });
+    return this.#reasons.of(subject, () =>
+      this.#partOf(this.inherited(subject, 'is'), (property) => this.#kinds.isMental[property] === 1),
+    );
   }
 
   /** Verbs by which a subject says that something is so. */
   reports(subject: number): Table {
-    return this.#named(`reports:${subject}`, () => {
-      const verbs = this.#behaviour
+    return this.#reports.of(subject, () =>
+      this.#behaviour
         .abilities(subject)
-        .filter(({ verb }) => this.#kinds.isReporting[verb] === 1 && !this.#pairs.isHeldOut(subject, verb));
-      return new Table(
-        new Map(verbs.map(({ verb }) => [verb, this.#taxonomy.usual[verb] * this.#taste(subject, verb)])),
-      );
-    });
+        .filter(({ verb }) => this.#kinds.isReporting[verb] === 1 && !this.#pairs.isHeldOut(subject, verb))
+        .map(({ verb }) => [verb, this.#taxonomy.usual[verb] * this.#taste(subject, verb)] as const),
+    );
   }
 
   /** Places of a subject where an action is possible. */
   placesFor(subject: number, verb: number): Table {
-    return this.#named(`places:${subject}:${verb}`, () => {
-      const places = this.nearest(subject, 'at');
-      const fitting = [...places.items].filter((place) => this.fits(verb, place));
-      return new Table(new Map(fitting.map((place) => [place, places.probability(place)])));
-    });
+    return this.#placesFor.of(this.#key(subject, verb), () =>
+      this.#partOf(this.nearest(subject, 'at'), (place) => this.fits(verb, place)),
+    );
   }
 
-  /** Animals and persons that have held-out pairs. */
-  get newcomers(): Table {
-    return this.#named('newcomers', () => {
-      const all = this.leavesOf('animal', 'person');
-      const some = [...all.items].filter((leaf) => this.#pairs.heldOut.has(leaf));
-      return new Table(new Map(some.map((leaf) => [leaf, all.probability(leaf)])));
-    });
-  }
-
-  /** What entries are about: everything below the roots except times, leaves and kinds. */
+  /** What entries are about: all below the roots that there is something to say of. */
   get subjects(): Table {
-    return this.#named('subjects', () => {
-      const { names, forest, usual } = this.#taxonomy;
-      const all = names.flatMap((_, c) =>
-        names[this.#taxonomy.chainOf(c).at(-1)!] === 'time' || forest.depth[c] === 0 ? [] : [c],
-      );
-      return new Table(new Map(all.map((c) => [c, usual[c]])));
-    });
+    const { names, forest, usual } = this.#taxonomy;
+    const isSubject = (c: number): boolean => {
+      if (forest.depth[c] === 0) return false;
+      const root = names[this.#taxonomy.chainOf(c).at(-1)!];
+      if (root === 'action') return this.doers(c).size > 1;
+      if (root === 'property') return this.bearers(c).size > 1;
+      return root !== 'time';
+    };
+    const make = (): Table => new Table(new Map(names.flatMap((_, c) => (isSubject(c) ? [[c, usual[c]]] : []))));
+    return (this.#subjects ??= make());
   }
 
-  /** Leaves that do something in training. */
+  /** Beings and things that do something in training. */
   doers(verb: number): Table {
-    return this.#named(`doers:${verb}`, () => {
-      const doers = this.leavesOf('being', 'thing');
-      const able = [...doers.items].filter((leaf) => this.verbs(leaf, -1, 'train').probability(verb) > 0);
-      return new Table(new Map(able.map((leaf) => [leaf, this.#taxonomy.usual[leaf]])));
-    });
+    return this.#doers.of(verb, () =>
+      this.#partOf(this.anyNoun, (leaf) => this.verbs(leaf, -1, 'train').probability(verb) > 0),
+    );
   }
 
-  /** Leaves that can have a property. */
+  /** Leaves that can have a property, those that it is more often said of first. */
   bearers(property: number): Table {
-    return this.#named(`bearers:${property}`, () => {
-      const all = this.leavesOf('being', 'thing', 'place');
-      const weights = [...all.items].map((leaf) => [leaf, this.inherited(leaf, 'is').probability(property)] as const);
-      return new Table(new Map(weights.map(([leaf, p]) => [leaf, p * this.#taxonomy.usual[leaf]])));
-    });
-  }
-
-  #verbWeight(verb: number): number {
-    return this.#taxonomy.usual[verb];
+    return this.#bearers.of(property, () =>
+      Array.from(this.anyNoun.items, (leaf) => {
+        return [leaf, this.#taxonomy.usual[leaf] * this.inherited(leaf, 'is').probability(property)] as const;
+      }),
+    );
   }
 
   /**
@@ -241,11 +236,29 @@ export class Tables {
    * sub-kinds have the tastes of the leaves they stand below, and their own.
    */
   #taste(concept: number, other: number): number {
+    const { seed, tastes } = this.#config;
     let factor = 1;
     for (let c = concept; c !== -1 && this.#taxonomy.hasTastes[c] === 1; c = this.#taxonomy.forest.parent[c]) {
-      if (new Random(this.#config.seed, 'taste', c, other).below(TASTE_SHARE) === 0) factor *= this.#config.tastes;
+      if (hashNumbers(seed, c, other) < TASTE_SHARE) factor *= tastes;
     }
     return factor;
+  }
+
+  #leavesOf(...names: readonly string[]): Table {
+    const kinds = names.flatMap((name) => this.#taxonomy.find(name) ?? []);
+    return new Table(new Map(this.#usual(kinds.flatMap((kind) => [...this.#taxonomy.leaves(kind)]))));
+  }
+
+  #usual(concepts: readonly number[]): (readonly [number, number])[] {
+    return concepts.map((concept) => [concept, this.#taxonomy.usual[concept]]);
+  }
+
+  #part(table: Table, isPart: (item: number) => boolean): Table {
+    return new Table(new Map(this.#partOf(table, isPart)));
+  }
+
+  #partOf(table: Table, isPart: (item: number) => boolean): (readonly [number, number])[] {
+    return [...table.items].filter(isPart).map((item) => [item, table.probability(item)]);
   }
 
   #mask(kinds: readonly number[]): Uint8Array {
@@ -254,15 +267,8 @@ export class Tables {
     return mask;
   }
 
-  #named(key: string, make: () => Table): Table {
-    let table = this.#cache.get(key);
-    if (!table) this.#cache.set(key, (table = make()));
-    return table;
-  }
-
-  #numbered(key: number, make: () => Table): Table {
-    let table = this.#byNumber.get(key);
-    if (!table) this.#byNumber.set(key, (table = make()));
-    return table;
+  /** One number for two; `b` may be −1. */
+  #key(a: number, b: number): number {
+    return a * (this.#taxonomy.size + 1) + b + 1;
   }
 }

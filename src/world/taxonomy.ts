@@ -32,6 +32,8 @@ export class Taxonomy {
   readonly usual: Float64Array;
   /** `[concepts]` 1 for those with tastes of their own: leaves of the written taxonomy, and what was invented below them. */
   readonly hasTastes: Uint8Array;
+  /** Concepts that are no leaves. */
+  readonly inner: readonly number[];
   readonly #index: ReadonlyMap<string, number>;
   readonly #leaves: readonly Int32Array[];
 
@@ -83,6 +85,7 @@ export class Taxonomy {
     this.words = words;
     this.usual = Float64Array.from(usual);
     this.hasTastes = Uint8Array.from(tastes);
+    this.inner = names.flatMap((_, concept) => (this.isLeaf(concept) ? [] : [concept]));
     this.#leaves = names.map((_, concept) => Int32Array.from(leavesBelow(this.forest, concept)));
   }
 

@@ -69,7 +69,7 @@ function writePredicate(clause: Clause, out: Writer): void {
 }
 
 function writeObliques({ obliques }: Clause, out: Writer): void {
-  for (const { relation, noun } of obliques ?? []) writeNoun(noun, relation, out);
+  for (const { relation, noun } of obliques) writeNoun(noun, relation, out);
 }
 
 function writeNoun(mention: Mention, particle: FunctionWord | undefined, out: Writer): void {

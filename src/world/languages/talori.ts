@@ -61,7 +61,7 @@ function writeRest({ object, quality, kind, obliques }: Clause, out: Writer): vo
   if (object) writeNoun(object, out);
   if (quality) out.write(quality);
   if (kind) writeNoun(kind, out);
-  for (const { relation, noun } of obliques ?? []) {
+  for (const { relation, noun } of obliques) {
     out.say(relation);
     writeNoun(noun, out);
   }

@@ -95,14 +95,15 @@ export class Writer {
   }
 
   #grow(): void {
-    const double = <T extends Int32Array | Uint8Array>(old: T, make: new (size: number) => T): T => {
-      const larger = new make(old.length * 2);
-      larger.set(old);
-      return larger;
-    };
     this.#tokens = double(this.#tokens, Int32Array);
     this.#concepts = double(this.#concepts, Int32Array);
     this.#slots = double(this.#slots, Int32Array);
     this.#languages = double(this.#languages, Uint8Array);
   }
+}
+
+function double<T extends Int32Array | Uint8Array>(old: T, make: new (size: number) => T): T {
+  const larger = new make(old.length * 2);
+  larger.set(old);
+  return larger;
 }
