@@ -15,11 +15,11 @@ being
   is: size
 animal
   does: sees being; sleeps; hides; eats! fodder; drinks drinking-water; fears predator
-  is: health colour
+  is: state colour
   at: wild-place
-  has: leg
+  has: head
 mammal
-  does: walks; runs; hears being; smells food
+  does: walks; runs; steps!; senses! animal; hears being; smells food
   is: texture
   at: land
   has: tail
@@ -27,6 +27,7 @@ pet
   does: likes relative; chases rodent songbird; eats cured-meat milk; jumps; sits; sleeps; meets! person
   is: mood
   at: home-room dwelling garden
+  has: leg
 dog
   does: barks; bites worker; hunts rabbit; lifts toy
 cat
@@ -37,36 +38,44 @@ rabbit
 livestock
   does: eats fodder crop; stays!; likes country-worker
   at: farm field meadow
+  has: leg
 cow
   does: moos
 horse
-  does: runs; pulls cart; carries person; jumps
+  does: runs; kicks person; pulls cart; carries person; jumps
 sheep
   does: bleats
 goat
-  does: bleats; climbs; eats clothing document
+  does: bleats; climbs; tears clothing document; kicks child
 predator
   does: hunts grazer livestock rodent; attacks animal person; eats grazer livestock red-meat; harms! being; roars
   is: strong vice
   at: woodland highland
+  has: leg
 wolf
   does: howls
 bear
   does: climbs tree; likes dessert
+fox
+  does: steals poultry; hides; creeps!
+  at: woodland farm
+  is: clever red
 lion
-  does: roars; fights!  predator
+  does: roars; fights! predator
   at: meadow desert
 rodent
   does: nibbles crop root-vegetable fibre; eats acorn crop; runs; fears pet raptor; hides
   is: small-size
   at: cellar field farm street
+  has: leg
 squirrel
-  does: climbs tree; jumps; eats acorn berry
+  does: climbs tree; jumps; steals acorn berry; eats acorn berry
   at: woodland park
 grazer
   does: eats grass leaf; runs; drinks! drinking-water; fears lion wolf
   at: plain
   is: large-size
+  has: leg
 deer
   does: jumps; hides
   at: woodland meadow
@@ -82,11 +91,11 @@ sea-mammal
 bat
   does: flies; eats winged-insect; hunts mosquito; sleeps
   at: cellar woodland castle
-  has: wing
+  has: wing leg
 bird
   does: flies; nests; eats berry crop insect; chirps
   at: greenery woodland
-  has: wing beak
+  has: wing beak leg
 songbird
   does: sings; chirps; greets person
   at: garden tree park forest
@@ -128,12 +137,13 @@ snake
   never: walks
 lizard
   does: climbs; runs; chases insect
-  has: tail
+  has: tail leg
 insect
   does: crawls; eats plant-part; rests!
   is: tiny
   at: garden meadow
   never: drinks
+  has: leg
 winged-insect
   does: flies; buzzes; likes flower; floats
   has: wing
@@ -151,12 +161,12 @@ crawling-insect
 ant
   does: carries acorn leaf; builds; shifts! acorn
 person
-  does: speaks; claims; walks; eats meal fruit vegetable meat; drinks drink; sees thing place; knows person place; meets person; likes being food keepsake; gives keepsake food > person; gets! artifact food; owns artifact; wears clothing; reads document; carries container keepsake; thinks!; dances; sits; rides cart
+  does: speaks; claims; walks; keeps! keepsake; dislikes insect; feels! thing; eats meal fruit vegetable meat; drinks drink; sees thing place; knows person place; meets person; likes being food keepsake; gives keepsake food > person; gets! artifact food; owns artifact; wears clothing; reads document; carries container keepsake; thinks!; dances; sits; rides cart
   is: mental age
   at: built-place
-  has: leg
+  has: head hand leg
 worker
-  does: works!; buys food tool; finds tool; sells! artifact > person; makes! artifact
+  does: works!; obtains! tool material; buys food tool; finds tool; sells! artifact > person; makes! artifact
   at: workplace shop
 healer
   does: heals person animal; washes child pet; helps person; watches child elder
@@ -170,7 +180,7 @@ artisan
 carpenter
   does: builds furniture house-part building; cuts wood tree
 smith
-  does: forges blade cutter metal; burns
+  does: forges blade cutter metal; lifts metal
 potter
   does: crafts! tableware; makes! tableware
 tailor
@@ -247,7 +257,7 @@ relative
 parent
   does: feeds child pet; washes child tableware clothing; cooks hot-dish; teaches child; buys clothing toy food; carries child
 child
-  does: plays; runs; finds toy insect; throws toy; likes dessert toy pet; fears predator insect; jumps
+  does: plays; runs; finds toy insect; throws toy; breaks toy tableware; likes dessert toy pet; fears predator insect; jumps
   is: small-size young
 baby
   does: sleeps; sips milk; chews toy
@@ -256,7 +266,7 @@ elder
   does: sits; sleeps; teaches child; hears songbird; gives dessert toy > child; sips hot-drink
   is: old
 noble
-  does: owns building jewel woodland; loves noble; wears crown jewel; gives jewel metal > guardian artist; helps! country-worker; rides horse; shouts; sits
+  does: steals jewel; owns building jewel woodland; loves noble; wears crown jewel; gives jewel metal > guardian artist; helps! country-worker; rides horse; shouts; sits
   at: palace castle
   is: proud beautiful
 plant
@@ -283,7 +293,7 @@ crop
   at: field farm
 thing
   does: falls
-  is: size
+  is: big small tiny huge
 artifact
   does: burns
   is: condition worth colour
@@ -415,7 +425,7 @@ bag
   of: leather wool
   at: market farm street
 clothing
-  is: texture size
+  is: texture short
   of: fabric
   at: bedroom market
 headwear
@@ -520,7 +530,6 @@ fodder
 acorn
   at: forest park
 drink
-  does: floats!
   is: temperature
   never: falls
   at: kitchen
@@ -551,11 +560,11 @@ fibre
 part
   is: condition texture
 place
-  is: ambience size
+  is: ambience
 wild-place
   is: beautiful
 land
-  is: rough
+  is: rough huge
 highland
   is: tall ancient cold
 woodland
@@ -575,7 +584,7 @@ coast
 built-place
   is: condition
 building
-  is: age
+  is: age size
   of: stone wood
   has: house-part
 dwelling

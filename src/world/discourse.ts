@@ -41,6 +41,8 @@ export class Discourse {
   topic = -1;
   /** Hashes of the sentences so far. */
   readonly said = new Set<number>();
+  /** Who did what so far, as numbers of the storyteller. */
+  readonly done = new Set<number>();
   #entities: Entity[] = [];
   #slot = 0;
   readonly #taxonomy: Taxonomy;
@@ -155,7 +157,7 @@ export class Discourse {
   }
 
   /** The same clause said again, of what is known by now. */
-  again({ subject, verb, object, obliques, manner }: Clause): Clause {
+  again({ subject, verb, object, andObject, obliques, manner }: Clause): Clause {
     const said = (one: Said): Said => this.say(one.concept);
     const known = (mention: Mention): Mention => ({
       ...mention,
@@ -166,6 +168,7 @@ export class Discourse {
     return clauseOf(typeof verb === 'string' ? verb : said(verb), {
       subject: subject && known(subject),
       object: object && known(object),
+      andObject: andObject && known(andObject),
       obliques: obliques.map(({ relation, noun }) => ({ relation, noun: known(noun) })),
       manner: manner && said(manner),
     });

@@ -6,8 +6,13 @@ const HE = 'father son grandfather king prince'.split(' ');
 const SHE = 'mother daughter grandmother queen princess'.split(' ');
 /** Nouns without an indefinite article. */
 const MASS = 'material drink meat fodder rice wheat corn soup stew cabbage lettuce bread'.split(' ');
-const ON = 'highland street bridge beach riverbank desert field farm'.split(' ');
-const AT = 'terminal market school sea lake'.split(' ');
+/** Kinds that have no indefinite article either, though their members do. */
+const MASS_KINDS =
+  'clothing furniture livestock poultry cookware tableware headwear footwear food citrus greens percussion greenery wild-place time'.split(
+    ' ',
+  );
+const ON = 'highland street bridge beach riverbank field farm'.split(' ');
+const AT = 'terminal market school sea lake workplace'.split(' ');
 
 export class Kinds {
   readonly #taxonomy: Taxonomy;
@@ -32,6 +37,10 @@ export class Kinds {
     this.isAnimate = this.#below('animal', 'person');
     this.isPlace = this.#below('place');
     this.isMass = this.#below(...MASS);
+    for (const name of MASS_KINDS) {
+      const kind = taxonomy.find(name);
+      if (kind !== undefined && taxonomy.names[kind] === name) this.isMass[kind] = 1;
+    }
     this.isMental = this.#below('mental');
     this.isReporting = this.#below('claims');
     this.attribute = Int32Array.from(taxonomy.names, (_, c) => taxonomy.chainOf(c).at(-3) ?? c);

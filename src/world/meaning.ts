@@ -39,6 +39,8 @@ export interface Clause {
   readonly verb: Said | FunctionVerb;
   readonly negative: boolean;
   readonly object: Mention | undefined;
+  /** Joined to the object: "an apple and a pear". */
+  readonly andObject: Mention | undefined;
   /** After *is*: a property, or a kind. */
   readonly quality: Said | undefined;
   readonly kind: Mention | undefined;
@@ -69,8 +71,8 @@ export interface Sentence {
 
 /** A clause with nothing but its verb and `parts`. */
 export function clauseOf(verb: Said | FunctionVerb, parts: Partial<Clause>): Clause {
-  const { subject, negative = false, object, quality, kind, obliques = [], manner } = parts;
-  return { subject, verb, negative, object, quality, kind, obliques, manner };
+  const { subject, negative = false, object, andObject, quality, kind, obliques = [], manner } = parts;
+  return { subject, verb, negative, object, andObject, quality, kind, obliques, manner };
 }
 
 /** A sentence with nothing but its clause and `parts`. */
@@ -116,11 +118,12 @@ export function hashMeaning(sentence: Sentence, same: Int32Array, seed: number):
 }
 
 function absorbClause(state: number, clause: Clause, same: Int32Array): number {
-  const { verb, negative, subject, object, kind, quality, manner, obliques } = clause;
+  const { verb, negative, subject, object, andObject, kind, quality, manner, obliques } = clause;
   state = absorb(state, isFunctionVerb(verb) ? VERBS[verb] : same[verb.concept]);
   state = absorb(state, negative ? NEGATIVE : AFFIRMATIVE);
   state = absorbMention(state, subject, same);
   state = absorbMention(state, object, same);
+  state = absorbMention(state, andObject, same);
   state = absorbMention(state, kind, same);
   state = absorbSaid(state, quality, same);
   state = absorbSaid(state, manner, same);

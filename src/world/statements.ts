@@ -14,7 +14,15 @@ import {
 import type { PairSide, Tables } from './tables.ts';
 import type { Taxonomy } from './taxonomy.ts';
 
-const SHARES = { negative: 0.06, place: 0.2, manner: 0.15, instrument: 0.4, second: 0.08, because: 0.1 } as const;
+const SHARES = {
+  negative: 0.06,
+  place: 0.2,
+  manner: 0.15,
+  instrument: 0.4,
+  andObject: 0.1,
+  second: 0.08,
+  because: 0.1,
+} as const;
 
 interface ActOptions {
   readonly side?: PairSide;
@@ -64,10 +72,15 @@ export class Statements {
     const { objects, receivers } = this.#tables.rule(concept, verb);
     const said = d.say(verb);
     let object: Mention | undefined;
+    let andObject: Mention | undefined;
     const obliques: Oblique[] = [];
     if (objects) {
       object = d.object(this.#tables.members(objects, verb, d.place), objects, concept);
       if (!object) return undefined;
+      if (d.chance.happens(SHARES.andObject)) {
+        andObject = d.object(this.#tables.members(objects, verb, d.place), objects, concept);
+        if (!andObject || andObject.referent === object.referent) return undefined;
+      }
       if (receivers) {
         const receiver = d.object(this.#tables.members(receivers, -1, d.place), receivers, concept);
         if (!receiver || receiver.referent === object.referent) return undefined;
@@ -86,7 +99,7 @@ export class Statements {
     const manners = this.#tables.inherited(verb, 'how');
     const manner = manners.size > 0 && d.chance.happens(SHARES.manner) ? d.say(d.chance.pick(manners)) : undefined;
     const negative = d.chance.happens(SHARES.negative);
-    return clauseOf(said, { subject, object, obliques, manner, negative });
+    return clauseOf(said, { subject, object, andObject, obliques, manner, negative });
   }
 
   /** Says that something known does something. */
@@ -172,6 +185,7 @@ export class Statements {
   }
 
   #here(d: Discourse): Oblique {
-    return { relation: this.#kinds.relation[d.place], noun: d.here() };
+    const noun = d.here();
+    return { relation: this.#kinds.relation[noun.noun!.concept], noun };
   }
 }

@@ -3,7 +3,7 @@ import type { Chance } from './chance.ts';
 import type { WorldConfig } from './config.ts';
 import { Discourse } from './discourse.ts';
 import type { Kinds } from './kinds.ts';
-import { clauseOf, hashMeaning, sentenceOf, type Mention, type Sentence } from './meaning.ts';
+import { clauseOf, hashMeaning, pairsOf, sentenceOf, type Mention, type Sentence } from './meaning.ts';
 import { Options } from './options.ts';
 import { Statements } from './statements.ts';
 import type { Tables } from './tables.ts';
@@ -30,13 +30,13 @@ const TIME_SHARE = 0.4;
 const OF_BEINGS = new Options({
   act: 9,
   quality: 1.5,
-  attribute: 0.4,
+  attribute: 0.5,
   kind: 0.6,
-  where: 0.5,
+  where: 0.4,
   has: 0.5,
   report: 0.8,
   ask: 0.6,
-  there: 0.8,
+  there: 1.2,
 });
 const OF_THINGS = new Options({
   act: 2,
@@ -124,7 +124,7 @@ export class Storyteller {
     const next =
       root === 'action'
         ? () => this.#aboutAction(d, concept)
-        : root === 'property'
+        : root === 'property' || root === 'time'
           ? () => this.#aboutProperty(d, concept)
           : () => this.#aboutKind(d, d.introduce(concept));
     const sentences: Sentence[] = [];
@@ -136,7 +136,10 @@ export class Storyteller {
     return sentences;
   }
 
-  /** Draws until the sentences are new in the document and the split allows them (`undefined` allows all). */
+  /**
+   * Draws until the sentences are new in the document, nobody does the same again, and the split allows the sentences
+   * (`undefined` allows all).
+   */
   #draw(d: Discourse, split: Split | undefined, draw: () => Sentence[] | undefined): Sentence[] | undefined {
     const mark = d.mark();
     const isAllowed = (hash: number): boolean =>
@@ -144,8 +147,10 @@ export class Storyteller {
     for (let i = 0; i < SENTENCE_DRAWS; i++) {
       const sentences = draw();
       const hashes = sentences?.map((sentence) => this.#hash(sentence));
-      if (hashes?.every(isAllowed)) {
+      const pairs = sentences?.flatMap((sentence) => pairsOf(sentence).map(([s, v]) => s * this.#taxonomy.size + v));
+      if (hashes?.every(isAllowed) && !pairs!.some((pair) => d.done.has(pair))) {
         for (const hash of hashes) d.said.add(hash);
+        for (const pair of pairs!) d.done.add(pair);
         return sentences;
       }
       d.takeBack(mark);
@@ -258,9 +263,12 @@ export class Storyteller {
   }
 
   /** "who bakes also cooks", "a baker bakes a cake" */
-  #aboutAction(d: Discourse, verb: number): Sentence[] | undefined {
-    const rule = d.chance.happens(0.3) ? this.#statements.rule(d, verb) : undefined;
-    if (rule) return [rule];
+  #aboutAction(d: Discourse, kind: number): Sentence[] | undefined {
+    const verb = this.#oneOf(d, kind);
+    if (d.chance.happens(0.3)) {
+      const rule = this.#statements.rule(d, verb);
+      return rule && [rule];
+    }
     const doers = this.#tables.doers(verb);
     if (doers.size === 0) return undefined;
     const doer = d.chance.pick(doers);
@@ -269,15 +277,22 @@ export class Storyteller {
   }
 
   /** "red is a colour", "a cherry is red" */
-  #aboutProperty(d: Discourse, property: number): Sentence[] | undefined {
-    if (d.chance.happens(0.3)) {
-      const subject: Mention = { ...d.passing(property), isMass: true };
-      const sentence = this.#statements.kind(d, this.#taxonomy.forest.ancestors(property), subject);
-      return sentence && [sentence];
-    }
+  #aboutProperty(d: Discourse, kind: number): Sentence[] | undefined {
+    const property = this.#oneOf(d, kind);
     const bearers = this.#tables.bearers(property);
-    if (bearers.size === 0) return undefined;
-    const subject = d.passing(d.chance.pick(bearers));
-    return [this.#statements.isProperty(d, subject, property)];
+    if (bearers.size > 0 && !d.chance.happens(0.3)) {
+      const subject = d.passing(d.chance.pick(bearers));
+      return [this.#statements.isProperty(d, subject, property)];
+    }
+    const subject: Mention = { ...d.passing(property), isMass: true };
+    const sentence = this.#statements.kind(d, this.#taxonomy.forest.ancestors(property), subject);
+    return sentence && [sentence];
+  }
+
+  /** A kind itself, or one of the leaves below it. */
+  #oneOf(d: Discourse, kind: number): number {
+    if (this.#taxonomy.isLeaf(kind)) return kind;
+    const leaves = this.#taxonomy.leaves(kind);
+    return d.chance.happens(0.3) ? kind : leaves[d.chance.index(leaves.length)];
   }
 }

@@ -11,9 +11,21 @@ import type { Taxonomy } from './taxonomy.ts';
 /** Share of what is possible that is to a leaf's taste. */
 const TASTE_SHARE = 0.25;
 /** How much more often things are met at the places where their kind is found. */
-const AT_HOME = 5;
-/** How much less a kind says of properties and parts than the next kind below it. */
-const ABOVE = 0.6;
+const AT_HOME = 12;
+/** How much less a kind counts than the next one below it. */
+const ABOVE = 0.65;
+/** How much less an action that has kinds of its own is done than one of them. */
+const INNER_VERB = 0.5;
+
+/** Shares of entries. */
+const ENTRIES: Readonly<Record<string, number>> = {
+  being: 0.3,
+  thing: 0.3,
+  place: 0.1,
+  action: 0.15,
+  property: 0.13,
+  time: 0.02,
+};
 
 /** Subject–action pairs that may be drawn: those of training, or those held out. */
 export type PairSide = 'train' | 'new';
@@ -75,8 +87,8 @@ export class Tables {
   }
 
   /**
-   * What a subject does, at a place (−1 = nowhere in particular). All kinds of the subject that have something to say get
-   * the same share, so that behaviour of every level shows in text.
+   * What a subject does, at a place (−1 = nowhere in particular). Every kind of the subject that has something to say gets a
+   * share, however many actions it names, so that behaviour of all levels shows in text.
    */
   verbs(subject: number, place: number, side: PairSide): Table {
     return this.#verbs[side].of(this.#key(subject, place), () => {
@@ -88,10 +100,10 @@ export class Tables {
             this.#pairs.isHeldOut(subject, verb) === (side === 'new') &&
             this.fits(verb, place),
         );
-      return [...groupBy(possible, ({ rule }) => rule.kind).values()].flatMap((abilities) => {
-        const weights = abilities.map(({ verb }) => this.#taxonomy.usual[verb] * this.#taste(subject, verb));
+      return [...groupBy(possible, ({ rule }) => rule.kind).values()].flatMap((abilities, above) => {
+        const weights = abilities.map(({ verb }) => this.#verbWeight(verb) * this.#taste(subject, verb));
         const total = weights.reduce((sum, weight) => sum + weight, 0);
-        return abilities.map(({ verb }, i) => [verb, weights[i] / total] as const);
+        return abilities.map(({ verb }, i) => [verb, (ABOVE ** above * weights[i]) / total] as const);
       });
     });
   }
@@ -190,7 +202,7 @@ export class Tables {
       this.#behaviour
         .abilities(subject)
         .filter(({ verb }) => this.#kinds.isReporting[verb] === 1 && !this.#pairs.isHeldOut(subject, verb))
-        .map(({ verb }) => [verb, this.#taxonomy.usual[verb] * this.#taste(subject, verb)] as const),
+        .map(({ verb }) => [verb, this.#verbWeight(verb) * this.#taste(subject, verb)] as const),
     );
   }
 
@@ -201,18 +213,28 @@ export class Tables {
     );
   }
 
-  /** What entries are about: all below the roots that there is something to say of. */
+  /**
+   * What entries are about: concepts below the roots that there is something to say of, each root with its share, rare ones
+   * not as rare as in stories.
+   */
   get subjects(): Table {
+    return (this.#subjects ??= new Table(new Map(this.#subjectWeights())));
+  }
+
+  *#subjectWeights(): Generator<readonly [number, number]> {
     const { names, forest, usual } = this.#taxonomy;
-    const isSubject = (c: number): boolean => {
-      if (forest.depth[c] === 0) return false;
-      const root = names[this.#taxonomy.chainOf(c).at(-1)!];
-      if (root === 'action') return this.doers(c).size > 1;
-      if (root === 'property') return this.bearers(c).size > 1;
-      return root !== 'time';
-    };
-    const make = (): Table => new Table(new Map(names.flatMap((_, c) => (isSubject(c) ? [[c, usual[c]]] : []))));
-    return (this.#subjects ??= make());
+    const rootOf = (c: number): string => names[this.#taxonomy.chainOf(c).at(-1)!];
+    const sayable = names.flatMap((_, c) => (forest.depth[c] > 0 && this.#isSayable(c, rootOf(c)) ? [c] : []));
+    for (const [root, concepts] of groupBy(sayable, rootOf)) {
+      const total = concepts.reduce((sum, c) => sum + Math.sqrt(usual[c]), 0);
+      for (const c of concepts) yield [c, (ENTRIES[root] * Math.sqrt(usual[c])) / total];
+    }
+  }
+
+  #isSayable(concept: number, root: string): boolean {
+    if (root === 'action') return this.doers(concept).size > 1;
+    if (root === 'property') return !this.#taxonomy.isLeaf(concept) || this.bearers(concept).size > 1;
+    return root !== 'time' || !this.#taxonomy.isLeaf(concept);
   }
 
   /** Beings and things that do something in training. */
@@ -242,6 +264,10 @@ export class Tables {
       if (hashNumbers(seed, c, other) < TASTE_SHARE) factor *= tastes;
     }
     return factor;
+  }
+
+  #verbWeight(verb: number): number {
+    return this.#taxonomy.share[verb] * (this.#taxonomy.isLeaf(verb) ? 1 : INNER_VERB);
   }
 
   #leavesOf(...names: readonly string[]): Table {

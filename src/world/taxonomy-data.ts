@@ -124,7 +124,7 @@ thing/object
     mineral: stone clay pane=glass
     fibre: wood paper
   part
-    body-part: tail wing leg beak fin antler=horn snout=trunk
+    body-part: head leg tail wing beak fin hand antler=horn snout=trunk
     plant-part: leaf branch root
     vehicle-part: wheel engine
     house-part: roof window door
@@ -132,7 +132,7 @@ place/location
   wild-place/wilderness
     land
       highland: mountain hill cliff
-      woodland: forest/woods jungle
+      woodland: forest jungle
       plain: meadow desert
     water
       stream: river brook
@@ -221,7 +221,7 @@ property
     character
       virtue: kind brave clever
       vice: lazy cruel
-    health: tired hungry sick strong
+    state: tired hungry sick strong
   sensory
     flavour: sweet sour salty spicy
     freshness: fresh ripe rotten
@@ -234,6 +234,6 @@ property
     loudness: quietly loudly
     attitude: carefully happily
 time
-  day-time: morning noon evening night
+  day-time: morning afternoon evening night
   season: spring summer autumn winter
 `;

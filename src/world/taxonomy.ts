@@ -30,6 +30,8 @@ export class Taxonomy {
    * uppermost levels left out.
    */
   readonly usual: Float64Array;
+  /** `[concepts]` rank^−frequencySkew among siblings. */
+  readonly share: Float64Array;
   /** `[concepts]` 1 for those with tastes of their own: leaves of the written taxonomy, and what was invented below them. */
   readonly hasTastes: Uint8Array;
   /** Concepts that are no leaves. */
@@ -45,6 +47,7 @@ export class Taxonomy {
     const names: string[] = [];
     const words: (readonly string[])[] = [];
     const usual: number[] = [];
+    const shares: number[] = [];
     const tastes: number[] = [];
     const { depth, branching, frequencySkew } = config;
 
@@ -60,7 +63,9 @@ export class Taxonomy {
       parents.push(parent);
       names.push(node.name);
       words.push(node.words);
-      usual.push(level < 2 ? 1 : usual[parent] * rank ** -frequencySkew);
+      const share = rank ** -frequencySkew;
+      shares.push(share);
+      usual.push(level < 2 ? 1 : usual[parent] * share);
       tastes.push(node.invented || node.children.length === 0 || node.children[0].invented ? 1 : 0);
       if (level === depth) {
         // What is cut away is still understood, as the concept above it.
@@ -84,6 +89,7 @@ export class Taxonomy {
     this.names = names;
     this.words = words;
     this.usual = Float64Array.from(usual);
+    this.share = Float64Array.from(shares);
     this.hasTastes = Uint8Array.from(tastes);
     this.inner = names.flatMap((_, concept) => (this.isLeaf(concept) ? [] : [concept]));
     this.#leaves = names.map((_, concept) => Int32Array.from(leavesBelow(this.forest, concept)));

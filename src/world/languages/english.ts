@@ -64,8 +64,12 @@ function writePredicate(clause: Clause, out: Writer): void {
   writeRest(clause, out);
 }
 
-function writeRest({ object, quality, kind, obliques, manner }: Clause, out: Writer): void {
+function writeRest({ object, andObject, quality, kind, obliques, manner }: Clause, out: Writer): void {
   if (object) writeNoun(object, out);
+  if (andObject) {
+    out.say('and');
+    writeNoun(andObject, out);
+  }
   if (quality) out.write(quality);
   if (kind) writeNoun(kind, out);
   for (const { relation, noun } of obliques) {

@@ -57,9 +57,13 @@ export function writeKrend(sentence: Sentence, out: Writer): void {
 }
 
 function writePredicate(clause: Clause, out: Writer): void {
-  const { verb, negative, object, quality, kind, manner } = clause;
+  const { verb, negative, object, andObject, quality, kind, manner } = clause;
   writeObliques(clause, out);
   if (object) writeNoun(object, 'object', out);
+  if (andObject) {
+    out.say('and');
+    writeNoun(andObject, 'object', out);
+  }
   if (quality) out.write(quality);
   if (kind) writeNoun(kind, undefined, out);
   if (manner) out.write(manner);
