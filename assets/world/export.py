@@ -5,15 +5,17 @@ import ast
 import onnx
 import torch
 from model import Exported
+from safetensors.torch import save_file
 
 
 def export(model, path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    ids = torch.ones(2, 7, dtype=torch.long)
+    # Two tensors: the exporter would take one that is given twice for one input.
+    ids, mask = (torch.ones(2, 7, dtype=torch.long) for _ in range(2))
     batch, length = torch.export.Dim("batch_size"), torch.export.Dim("sequence_length")
     torch.onnx.export(
         Exported(model).eval(),
-        (ids, ids),
+        (ids, mask),
         path,
         dynamo=True,
         external_data=False,
@@ -29,6 +31,17 @@ def export(model, path):
     onnx.save(proto, path)
 
 
+def write_reference(model, windows, path):
+    """What PyTorch computes for two short texts, the second one padded: the tests compare ONNX Runtime with it."""
+    ids, mask = windows[:2, :8].clone(), torch.ones(2, 8, dtype=torch.long)
+    ids[1, 5:], mask[1, 5:] = 0, 0
+    with torch.no_grad():
+        stream = torch.stack([torch.cat([layer[0], layer[1, :5]]) for layer in model.residuals(ids)])
+        logits = model(ids)[[0, 1], [7, 4]]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"ids": ids.int(), "mask": mask.int(), "residuals": stream, "logits": logits}, path)
+
+
 def tidy(proto):
     """Names every tensor by the module that it is computed in, and drops the exporter's notes on source files."""
     graph = proto.graph
@@ -37,7 +50,7 @@ def tidy(proto):
     for node in graph.node:
         notes = {note.key: note.value for note in node.metadata_props}
         scopes = ast.literal_eval(notes.get("pkg.torch.onnx.name_scopes", "['']"))
-        module = "/".join(["", *(scope for scope in scopes[-2:-1] if scope)])
+        module = "/".join(["", *(scope for scope in scopes[-2:-1] if scope.startswith("model"))])
         for output in node.output:
             if output not in outputs:
                 wish = f"{module}/{node.op_type}"

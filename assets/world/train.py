@@ -1,7 +1,7 @@
 """Trains the embedded model on text of the generated world and exports it for ONNX Runtime. Only contributors need this.
 
     pip install -r assets/world/requirements.txt
-    node bin/saeforest.js world text --split train --tokens 30000000 --out /tmp/world-text
+    node bin/saeforest.js world text --split train --tokens 12400000 --out /tmp/world-text
     python assets/world/train.py --data /tmp/world-text --work /tmp/world-training
 
 The state is saved every few minutes; the same command goes on where an interrupted one stopped. On one machine and one
@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from export import export
+from export import export, write_reference
 from model import EPSILON, THETA, Llama
 
 HERE = Path(__file__).parent
+REFERENCE = HERE.parents[1] / "test/fixtures/world-model/reference.safetensors"
 SIZES = {"d": 128, "layers": 4, "heads": 4, "hidden": 344}
 CONTEXT, BATCH = 128, 32  # tokens of a context, contexts of a step
 RATE, WARMUP, DECAY, CLIP = 1e-2, 200, 0.1, 1.0
@@ -36,7 +37,8 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="folder that `saeforest world text` wrote")
     parser.add_argument("--work", type=Path, required=True, help="folder for the state of the training")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for the model")
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--reference", type=Path, default=REFERENCE, help="file for what the tests expect")
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-compile", action="store_true", help="half as fast, but needs no C++ compiler")
@@ -53,6 +55,7 @@ def main():
     write_json(options.out / "config.json", config(text))
     export(model, options.out / "onnx" / "model.onnx")
     write_json(options.out / "training.json", record(model, text, options, state))
+    write_reference(model, tensor(text.validation), options.reference)
 
 
 class Text:
@@ -194,6 +197,8 @@ def record(model, text, options, state):
         "data": {"tokensSha256": text.sha256, **text.meta},
         "seed": options.seed,
         "parameters": sum(weight.numel() for weight in model.parameters()),
+        "heads": SIZES["heads"],
+        "hidden": SIZES["hidden"],
         "context": CONTEXT,
         "steps": options.steps,
         "tokensPerStep": BATCH * CONTEXT,

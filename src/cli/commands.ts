@@ -12,6 +12,7 @@ import { extractCommand } from './extract.ts';
 import { harvestCommand } from './harvest.ts';
 import { lmFetch } from './lm-fetch.ts';
 import { lmInspect } from './lm-inspect.ts';
+import { worldCard } from './world-card.ts';
 import { worldText } from './world-text.ts';
 
 export const commands: readonly Command[] = [
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   evalCommand,
   extractCommand,
   worldText,
+  worldCard,
   archs,
   benchStep,
   benchToyTreeCommand,

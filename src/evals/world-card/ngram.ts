@@ -40,19 +40,14 @@ export class NGrams {
       }
     }
     this.tokens = tokens;
-    const shorter = (counts: Map<number, number>, size: number, contexts: boolean): Map<number, number> => {
-      const result = new Map<number, number>();
-      for (const [key, count] of counts) increment(result, key % size, contexts ? 1 : count);
-      return result;
-    };
-    const bigrams = shorter(trigrams, vocab * vocab, false);
-    const unigrams = shorter(bigrams, vocab, false);
+    const bigrams = withoutFirst(trigrams, vocab * vocab, 'times');
+    const unigrams = withoutFirst(bigrams, vocab, 'times');
     const level = (counts: Map<number, number>): Level => toLevel(counts, vocab);
-    const contextsOfWord = level(shorter(bigrams, vocab, true));
+    const contextsOfWord = level(withoutFirst(bigrams, vocab, 'contexts'));
     this.#models = {
       unigram: [level(unigrams)],
       bigram: [level(bigrams), contextsOfWord],
-      trigram: [level(trigrams), level(shorter(trigrams, vocab * vocab, true)), contextsOfWord],
+      trigram: [level(trigrams), level(withoutFirst(trigrams, vocab * vocab, 'contexts')), contextsOfWord],
     };
   }
 
@@ -61,7 +56,9 @@ export class NGrams {
     const { vocab } = this;
     const histories = [first * vocab + second, second, 0].slice(-ORDERS[order]);
     let probability = 1 / vocab;
-    for (const [i, { counts, totals, discount }] of [...this.#models[order].entries()].reverse()) {
+    const levels = this.#models[order];
+    for (let i = levels.length - 1; i >= 0; i--) {
+      const { counts, totals, discount } = levels[i];
       const total = totals.get(histories[i]);
       if (!total) continue;
       const count = counts.get(histories[i] * vocab + word) ?? 0;
@@ -87,6 +84,13 @@ function* trigramsOf(document: Int32Array, bos: number): Generator<{ first: numb
       word: i < document.length ? document[i] : bos,
     };
   }
+}
+
+/** How often shorter sequences occur, or behind how many different words. @param size keys of the shorter sequences */
+function withoutFirst(counts: Map<number, number>, size: number, what: 'times' | 'contexts'): Map<number, number> {
+  const result = new Map<number, number>();
+  for (const [key, count] of counts) increment(result, key % size, what === 'contexts' ? 1 : count);
+  return result;
 }
 
 function toLevel(counts: Map<number, number>, vocab: number): Level {

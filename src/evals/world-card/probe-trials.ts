@@ -70,11 +70,11 @@ export function probeTrials(world: World, words: ProbeWords, random: Random): Tr
   // From here on only words with one meaning: a word that is unseen under one meaning may not be seen under another.
   const isClear = (set: WordActivations, row: number): boolean => lexicon.meanings(set.tokens[row]).length === 1;
   const fold = foldsOfLeaves(world, random);
+  const foldOf = (set: WordActivations, row: number): number => (isClear(set, row) ? fold[set.concepts[row]] : -1);
   const folds = Array.from({ length: FOLDS }, (_, out): Trial => {
-    const inFold = (set: WordActivations, row: number): number => (isClear(set, row) ? fold[set.concepts[row]] : -1);
-    const unseen = rowsOf(heldOut, (row) => inFold(heldOut, row) === out);
+    const unseen = rowsOf(heldOut, (row) => foldOf(heldOut, row) === out);
     return {
-      train: rowsOf(train, (row) => inFold(train, row) >= 0 && inFold(train, row) !== out),
+      train: rowsOf(train, (row) => foldOf(train, row) >= 0 && foldOf(train, row) !== out),
       leaves: FOLDS,
       tests: [
         { name: 'words', words: 'heldOut', groups: () => [unseen] },

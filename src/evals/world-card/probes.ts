@@ -41,7 +41,13 @@ interface Outcome {
   readonly auc: number;
 }
 
-export function probeTaxonomy(world: World, words: ProbeWords, limits: ProbeLimits, seed: number): ProbeScore[] {
+export function probeTaxonomy(
+  world: World,
+  words: ProbeWords,
+  limits: ProbeLimits,
+  seed: number,
+  onSite: (site: string) => void,
+): ProbeScore[] {
   const { forest } = world.taxonomy;
   const trials = probeTrials(world, words, new Random(seed, 'folds'));
   const concepts = [...world.names.keys()];
@@ -56,11 +62,12 @@ export function probeTaxonomy(world: World, words: ProbeWords, limits: ProbeLimi
     .sort(([a], [b]) => a - b)
     .flatMap(([, concepts]) => concepts.slice(0, limits.concepts));
 
+  const place = ({ test, concept }: Outcome): string => `${test} ${forest.depth[concept]}`;
   return [...words.train.sites.keys()].flatMap((site) => {
+    onSite(site);
     const prober = new Prober(world, words, site, limits.examples);
     const outcomes = prober.run(trials, probed, concepts);
     const control = prober.run(trials, probed, exchanged);
-    const place = ({ test, concept }: Outcome): string => `${test} ${forest.depth[concept]}`;
     const controls = groupBy(control, place);
     return [...groupBy(outcomes, place)].map(([key, group]): ProbeScore => {
       const { test, concept } = group[0];

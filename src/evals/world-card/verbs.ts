@@ -3,8 +3,8 @@ import type { Random } from '../../core/random.ts';
 import { bootstrapMean, bootstrapRatio, type Interval } from '../../core/statistics.ts';
 import { groupBy } from '../../world/group.ts';
 import { LANGUAGES } from '../../world/languages/lexicon.ts';
-import { isFunctionVerb, type Sentence } from '../../world/meaning.ts';
 import type { World, WorldDocument } from '../../world/world.ts';
+import { newPairsOf, type NewPair } from './new-pairs.ts';
 import type { NextTokens } from './next-tokens.ts';
 import type { NGrams } from './ngram.ts';
 
@@ -21,17 +21,6 @@ export interface VerbScores {
     readonly seen: Interval;
     readonly impossible: Interval;
   };
-}
-
-/** A sentence of a new combination. */
-interface NewPair {
-  readonly document: WorldDocument;
-  readonly subject: number;
-  readonly verb: number;
-  readonly object: number | undefined;
-  /** Position of the verb in the document, and of the end of the sentence. */
-  readonly position: number;
-  readonly end: number;
 }
 
 export async function measureVerbs(
@@ -170,36 +159,6 @@ class VerbChoices {
     const nearest = others.sort((a, b) => distance(a) - distance(b)).slice(0, 5);
     return nearest.length > 0 ? nearest[random.below(nearest.length)] : undefined;
   }
-}
-
-function newPairsOf(world: World, document: WorldDocument): NewPair[] {
-  return document.sentences.flatMap((sentence, s) => {
-    const start = document.starts[s];
-    const end = document.starts[s + 1] ?? document.tokens.length;
-    return newPairOf(world, document, sentence, start, end) ?? [];
-  });
-}
-
-function newPairOf(
-  world: World,
-  document: WorldDocument,
-  { form, clause, second }: Sentence,
-  start: number,
-  end: number,
-): NewPair | undefined {
-  const { subject, verb, object, negative } = clause;
-  if (form !== 'plain' || !subject?.noun || isFunctionVerb(verb) || second || negative) return undefined;
-  if (!world.pairs.isHeldOut(subject.referent, verb.concept)) return undefined;
-  const said = document.mentions.subarray(start, end).indexOf(verb.slot);
-  if (said < 0) return undefined;
-  return {
-    document,
-    subject: subject.referent,
-    verb: verb.concept,
-    object: object?.noun?.concept,
-    position: start + said,
-    end,
-  };
 }
 
 function languageAt({ document, position }: NewPair): number {
