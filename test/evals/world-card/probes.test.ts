@@ -45,8 +45,8 @@ function scores(
   kinds: (concept: number, language: number) => number[],
 ): (test: TestName, site: string, level: number) => [number, number] {
   const words = {
-    train: madeUp('train', 250, kinds),
-    heldOut: madeUp('held-out', 250, kinds),
+    train: madeUp('train', 400, kinds),
+    heldOut: madeUp('held-out', 400, kinds),
     combinations: madeUp('new-combinations', 100, kinds),
   };
   const all = probeTaxonomy(world, words, { concepts: 4, examples: 100 }, 0, () => {});
@@ -70,7 +70,7 @@ describe('probeTaxonomy', () => {
     }
     expect(score('siblings', 'planted', 1)[0]).toBeGreaterThan(0.95);
     // A vector per word can be learned by heart, which helps for the words that were seen only.
-    expect(score('sentences', 'random', 3)[0]).toBeGreaterThan(0.8);
+    expect(score('sentences', 'random', 3)[0]).toBeGreaterThan(0.65);
     for (const test of ['words', 'talori', 'krend'] as const) {
       expect(Math.abs(score(test, 'random', 0)[0] - 0.5)).toBeLessThan(0.1);
     }
