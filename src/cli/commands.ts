@@ -14,6 +14,7 @@ import { lmFetch } from './lm-fetch.ts';
 import { lmInspect } from './lm-inspect.ts';
 import { worldCard } from './world-card.ts';
 import { worldText } from './world-text.ts';
+import { worldTree } from './world-tree.ts';
 
 export const commands: readonly Command[] = [
   demo,
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   evalCommand,
   extractCommand,
   worldText,
+  worldTree,
   worldCard,
   archs,
   benchStep,

@@ -81,7 +81,8 @@ export class Storyteller {
 
   /** @returns undefined when the world has no such document */
   tell(split: Split, chance: Chance): Sentence[] | undefined {
-    const { minSentences, maxSentences, entries } = this.#config;
+    const { minSentences, maxSentences, entries, heldOutSentences } = this.#config;
+    if (split === 'held-out' && heldOutSentences === 0) return undefined;
     for (let draw = 0; draw < DOCUMENT_DRAWS; draw++) {
       chance.surprisal = 0;
       const d = new Discourse(this.#taxonomy, this.#tables, this.#kinds, this.#config, chance);
