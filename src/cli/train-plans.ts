@@ -46,7 +46,7 @@ export function newPlans(request: PlanRequest): Plan[] {
   const { shared, saes } = requested(request);
   if ({ ...shared, ...overrides }.acts === undefined)
     throw new UsageError('no activations given', {
-      hint: '--acts FOLDER (made by saeforest harvest) or --acts synthetic:toy-tree',
+      hint: '--acts FOLDER (made by saeforest harvest), --acts synthetic:toy-tree or --acts synthetic:bench-16k',
     });
   const wanted = saes.length > 0 ? saes : [{ arch: overrides.arch, keys: {}, where: configFile ?? 'command line' }];
   wanted.forEach(checkKeys);

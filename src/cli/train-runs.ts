@@ -55,7 +55,7 @@ async function trainPlans(
   let raw: ActivationSource | undefined;
   try {
     const [{ config: first }] = plans;
-    raw = await openRawSource(first.common);
+    raw = await openRawSource(first.common, request.note);
     const opened = [];
     for (const plan of plans) opened.push({ ...plan, source: await normalizedFor(raw, plan) });
     await checkBatch(raw, first);

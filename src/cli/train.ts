@@ -8,7 +8,7 @@ export const train = defineCommand({
   usage: 'train',
   summary: 'Train one or more SAEs on harvested or synthetic activations.',
   flags: [
-    { flag: '--acts <acts>', help: 'folder made by harvest, or synthetic:toy-tree' },
+    { flag: '--acts <acts>', help: 'folder made by harvest, synthetic:toy-tree or synthetic:bench-16k' },
     { flag: '--arch <name>', help: 'train one SAE of this architecture (saeforest archs)' },
     {
       flag: '--sae <name:key=value,…>',
@@ -28,6 +28,7 @@ export const train = defineCommand({
   examples: [
     'saeforest train --acts acts --arch topk --out runs/topk --tokens 2M --set width=3072 --set k=32 --set lr=1e-3',
     'saeforest train --acts synthetic:toy-tree --sae topk:k=2 --sae topk:k=4 --sae h-sae:k=2,atoms=4 --out runs/toy --tokens 400k --set width=32',
+    'saeforest train --acts synthetic:bench-16k --arch batchtopk --out runs/bench --set width=4096 --set k=32 --set batch=1024',
     'saeforest train --resume --out runs/topk',
   ],
   schema: z.strictObject({

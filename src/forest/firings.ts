@@ -1,4 +1,5 @@
 /** What fired where: the codes of a sample, by row and by latent. Everything that is asked of pairs of latents comes from here. */
+import { grown } from '../core/arrays.ts';
 import { InputError } from '../core/errors.ts';
 import type { Codes } from '../core/codes.ts';
 
@@ -105,12 +106,4 @@ export class Firings {
     }
     return sorted;
   }
-}
-
-/** The array itself if it is long enough, else a longer copy. */
-function grown<A extends Uint32Array | Float32Array>(array: A, length: number): A {
-  if (array.length >= length) return array;
-  const longer = new (array.constructor as new (length: number) => A)(Math.max(length, 2 * array.length));
-  longer.set(array);
-  return longer;
 }

@@ -1,8 +1,8 @@
 /**
  * `npm run golden -- [--device cpu|reference] FOLDER…`: compares this library with stored numbers of the papers' own code.
- * A folder is a case, a folder of vectors, or anything that contains such folders.
+ * A folder is a case of an architecture or of a metric, a folder of vectors, or anything that contains such folders.
  */
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { unknownName } from '../core/config.ts';
@@ -20,6 +20,7 @@ import { hsaeForestAdapter } from './hsae-forest.ts';
 import { jumpreluAdapters } from './jumprelu.ts';
 import { gatedAdapter, reluL1Adapter, reluL1AprilAdapter } from './l1-family.ts';
 import { matryoshkaTopKAdapter } from './matryoshka-topk.ts';
+import { METRIC_FILE, runMetric } from './metrics.ts';
 import { Report } from './report.ts';
 import { switchAdapter } from './switch.ts';
 import { batchtopkAdapter, matryoshkaAdapter, topkAdapter } from './top-k-family.ts';
@@ -114,10 +115,10 @@ function parseArguments(argv: readonly string[]): { open: () => Promise<Device>;
 function findFixtures(path: string): string[] {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) throw new InputError('no such folder', { where: path, hint: HELP });
-  if (!stat.isDirectory()) return basename(path) === 'case.json' ? [dirname(path)] : [path];
+  if (!stat.isDirectory()) return ['case.json', METRIC_FILE].includes(basename(path)) ? [dirname(path)] : [path];
   const entries = readdirSync(path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
-  if (files.includes('case.json') || files.includes('tensors.safetensors')) return [path];
+  if (files.some((name) => ['case.json', 'tensors.safetensors', METRIC_FILE].includes(name))) return [path];
   // Beside known vectors every other JSON file is taken for vectors too, so that none is left out unnoticed.
   const vectors = files.some((name) => vectorFiles.includes(name))
     ? files.filter((name) => name.endsWith('.json'))
@@ -130,6 +131,10 @@ async function runFixture(device: Device, path: string, report: Report): Promise
   if (!statSync(path).isDirectory()) {
     report.title(path);
     return runVectors(device, path, report);
+  }
+  if (existsSync(join(path, METRIC_FILE))) {
+    report.title(path);
+    return runMetric(path, report);
   }
   const fixture = new SaeFixture(path);
   try {
@@ -147,6 +152,6 @@ async function runFixture(device: Device, path: string, report: Report): Promise
 function nothingIn(folder: string): InputError {
   return new InputError('no fixtures here', {
     where: folder,
-    hint: `a folder with case.json and tensors.safetensors, or with some of ${vectorFiles.join(', ')}`,
+    hint: `a folder with case.json and tensors.safetensors, with ${METRIC_FILE}, or with some of ${vectorFiles.join(', ')}`,
   });
 }

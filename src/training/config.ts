@@ -6,13 +6,14 @@ import { z } from 'zod';
 import { parseConfig } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { NORMALIZATIONS } from '../activations/normalization.ts';
+import { synthBenchSchema } from '../activations/synth-bench/config.ts';
 import { toyTreeSchema } from '../activations/toy-tree.ts';
 import type { Architecture } from '../sae/architecture.ts';
 import { architectureNamed } from '../sae/registry.ts';
 
 const common = {
   arch: z.string().describe('architecture, see `saeforest archs`'),
-  acts: z.string().min(1).describe('folder of harvested activations, or synthetic:toy-tree'),
+  acts: z.string().min(1).describe('folder of harvested activations, synthetic:toy-tree or synthetic:bench-16k'),
   tokens: z
     .number()
     .int()
@@ -44,6 +45,7 @@ const common = {
     .default(10)
     .describe('steps in a row without a usable loss after which training stops'),
   toyTree: z.optional(toyTreeSchema).describe('shape of synthetic:toy-tree'),
+  synthBench: z.optional(synthBenchSchema).describe('parameters of synthetic:bench-16k'),
 };
 
 const commonSchema = z.strictObject(common);

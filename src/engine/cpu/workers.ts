@@ -1,7 +1,7 @@
 /** The pool of worker threads: starts them, hands them programs, waits, and stops them. */
 import { Worker } from 'node:worker_threads';
+import { builtFile, loadKernels } from '../../core/built.ts';
 import { SaeforestError } from '../../core/errors.ts';
-import { loadKernels, workerScript } from './artifacts.ts';
 import { CONTROL, PROGRAM } from './commands.ts';
 import type { WorkerSetup } from './worker.ts';
 
@@ -45,7 +45,7 @@ export class WorkerPool {
     const workers = Array.from({ length: threads }, (_, thread) => {
       const workerData: WorkerSetup = { memory, ...modules, thread, threads, native };
       // Flags of the main script, such as --input-type, are not meant for the workers.
-      return new Worker(workerScript, { workerData, execArgv: [] });
+      return new Worker(builtFile('engine/cpu/worker.js'), { workerData, execArgv: [] });
     });
     try {
       const ready = await Promise.all(workers.map(firstMessage));
