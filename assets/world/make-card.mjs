@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Writes the model card README.md and loss.svg from training.json (train.py) and card.json (saeforest world card).
- * `npm run world:card` measures first.
+ * `npm run world:card` measures first; --check only says (exit code 1) whether they are up to date.
  */
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -20,8 +20,14 @@ const bytes = ['onnx/model.onnx', 'tokenizer.json', 'tokenizer_config.json', 'co
   .map((name) => statSync(here(name)).size)
   .reduce((a, b) => a + b, 0);
 
-writeFileSync(here('loss.svg'), lossCurve());
-writeFileSync(here('README.md'), `${page().flat().join('\n')}\n`);
+const files = { 'loss.svg': lossCurve(), 'README.md': `${page().flat().join('\n')}\n` };
+for (const [name, text] of Object.entries(files)) {
+  if (!process.argv.includes('--check')) writeFileSync(here(name), text);
+  else if (readFileSync(here(name), 'utf8') !== text) {
+    console.error(`not up to date, npm run world:card writes it: ${name}`);
+    process.exitCode = 1;
+  }
+}
 
 function page() {
   const { data, versions, optimizer } = training;
@@ -72,7 +78,7 @@ function page() {
     '## Did it learn the taxonomy?',
     '',
     'Linear probes (L2-regularised logistic regression) for the concepts of each level, read at the word itself, so that only what stands before it and the word are known.',
-    'AUC, 0.5 is chance, mean over concepts; in brackets the same probes with the concepts exchanged among each other at random.',
+    'AUC, 0.5 is chance, mean over concepts (intervals: card.json). In brackets the same with the concepts exchanged among each other at random: what can be had without any order among them, where the same concept is on both sides, by heart or by its translation. –: fewer than five concepts could be tested.',
     '`random` has a random vector for every word instead of activations: what a probe can do by learning words by heart.',
     '',
     ...Object.entries(card.tests).flatMap(([test, meaning]) => probeTable(test, meaning)),
@@ -89,7 +95,7 @@ function page() {
     'npm run world:card',
     '```',
     '',
-    'The first two steps and the data are exact; PyTorch gives the same weights only on the same kind of machine.',
+    'The data are the same everywhere; PyTorch gives the same weights only on the same kind of machine.',
   ];
 }
 
@@ -104,7 +110,8 @@ function probeTable(test, meaning) {
       ['level', 'concepts', ...sites],
       levels.map((level) => {
         const row = sites.map((site) => scores.find((score) => score.level === level && score.site === site));
-        const cells = row.map((score) => (score ? `${nats(score.auc)} (${score.shuffled?.toFixed(2) ?? '–'})` : '–'));
+        const control = ({ n, value }) => (n < 5 ? '–' : value.toFixed(2));
+        const cells = row.map((score) => (score ? `${nats(score.auc)} (${control(score.exchanged)})` : '–'));
         return [level, row.find(Boolean).auc.n, ...cells];
       }),
     ),

@@ -21,7 +21,7 @@ export const worldCard = defineCommand({
     const { path } = await resolveArgument(name, terminal);
     const model = await LanguageModel.open(path);
     const card = await measureWorldModel(world, model, CARD_LIMITS, (doing) => terminal.progress(doing));
-    if (out !== undefined) writeFileAtomic(out, `${JSON.stringify(card, null, 1)}\n`);
+    if (out !== undefined) writeFileAtomic(out, `${JSON.stringify(card, rounded, 1)}\n`);
     const heldOut = card.losses['held-out'].all;
     const best = card.probes.filter(({ test }) => test === 'words').map(({ auc }) => auc.value);
     const { model: pairs, trigram } = card.verbs.minimalPairs.all;
@@ -29,8 +29,13 @@ export const worldCard = defineCommand({
       `loss on held-out sentences      ${heldOut.model.value.toFixed(4)} nats per token`,
       `  trigrams                      ${heldOut.baselines.trigram.value.toFixed(4)}`,
       `  the generator's own           ${heldOut.generator!.value.toFixed(4)} at most`,
-      `new combinations understood     ${(100 * pairs.value).toFixed(1)} % (trigrams ${(100 * trigram.value).toFixed(1)} %)`,
+      `new against impossible verbs    ${(100 * pairs.value).toFixed(1)} % (trigrams ${(100 * trigram.value).toFixed(1)} %)`,
       `concepts found in unseen words  AUC up to ${Math.max(...best).toFixed(3)} (chance 0.5)`,
     ]);
   },
 });
+
+/** Six digits are more than the intervals leave. */
+function rounded(_: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
+}

@@ -47,12 +47,12 @@ export interface CardLimits {
 }
 
 export const CARD_LIMITS: CardLimits = {
-  ngramTokens: 12_000_000,
-  documents: 2000,
-  probeDocuments: 8000,
+  ngramTokens: 12_288_000,
+  documents: 1500,
+  probeDocuments: 6000,
   perMeaning: 16,
-  conceptsPerLevel: 40,
-  examples: 600,
+  conceptsPerLevel: 30,
+  examples: 500,
 };
 
 /** Far behind the documents that a model of this size is trained on. */

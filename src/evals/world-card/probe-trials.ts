@@ -17,7 +17,6 @@ export const TESTS = {
 } as const;
 export type TestName = keyof typeof TESTS;
 
-/** Words with their activations at one site. */
 export interface ProbeWords {
   /** Of training text. */
   readonly train: WordActivations;

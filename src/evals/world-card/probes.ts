@@ -7,7 +7,7 @@ import { Random } from '../../core/random.ts';
 import { bootstrapMean, mean, type Interval } from '../../core/statistics.ts';
 import { groupBy } from '../../world/group.ts';
 import type { World } from '../../world/world.ts';
-import { auc } from '../binary-scores.ts';
+import { auc } from '../auc.ts';
 import { fitProbe, probeLogits, type LinearProbe } from '../linear-probe.ts';
 import { probeTrials, type ProbeTest, type ProbeWords, type TestName, type Trial } from './probe-trials.ts';
 import type { WordActivations } from './word-activations.ts';
@@ -19,8 +19,11 @@ export interface ProbeScore {
   readonly level: number;
   /** Mean over the concepts that could be tested, with the 95 % interval over them. */
   readonly auc: Interval;
-  /** Mean for probes of the same words with the concepts exchanged among each other at random. */
-  readonly shuffled: number;
+  /**
+   * The same with the concepts exchanged among each other at random: what can be had without any order among concepts. That
+   * is more than chance where the same concept is on both sides, by heart or by its translation.
+   */
+  readonly exchanged: Interval;
 }
 
 export interface ProbeLimits {
@@ -63,25 +66,23 @@ export function probeTaxonomy(
     .flatMap(([, concepts]) => concepts.slice(0, limits.concepts));
 
   const place = ({ test, concept }: Outcome): string => `${test} ${forest.depth[concept]}`;
+  const score = (key: string, of: readonly Outcome[]): Interval => {
+    const byConcept = [...groupBy(of, ({ concept }) => concept).values()].map((group) => mean(group.map((o) => o.auc)));
+    return bootstrapMean(byConcept, new Random(seed, 'bootstrap', key));
+  };
   return [...words.train.sites.keys()].flatMap((site) => {
     onSite(site);
     const prober = new Prober(world, words, site, limits.examples);
     const outcomes = prober.run(trials, probed, concepts);
     const control = prober.run(trials, probed, exchanged);
     const controls = groupBy(control, place);
-    return [...groupBy(outcomes, place)].map(([key, group]): ProbeScore => {
-      const { test, concept } = group[0];
-      const byConcept = [...groupBy(group, (outcome) => outcome.concept).values()].map((of) =>
-        mean(of.map((o) => o.auc)),
-      );
-      return {
-        test,
-        site,
-        level: forest.depth[concept],
-        auc: bootstrapMean(byConcept, new Random(seed, 'bootstrap', key)),
-        shuffled: mean((controls.get(key) ?? []).map((o) => o.auc)),
-      };
-    });
+    return [...groupBy(outcomes, place)].map(([key, group]) => ({
+      test: group[0].test,
+      site,
+      level: forest.depth[group[0].concept],
+      auc: score(key, group),
+      exchanged: score(key, controls.get(key) ?? []),
+    }));
   });
 }
 

@@ -52,7 +52,7 @@ function scores(
   const all = probeTaxonomy(world, words, { concepts: 4, examples: 100 }, 0, () => {});
   return (test, site, level) => {
     const found = all.find((score) => score.test === test && score.site === site && score.level === level)!;
-    return [found.auc.value, found.shuffled];
+    return [found.auc.value, found.exchanged.value];
   };
 }
 

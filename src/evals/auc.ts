@@ -1,5 +1,3 @@
-/** How well scores separate two classes. */
-
 /**
  * Area under the ROC curve: the probability that a positive example scores higher than a negative one, ties counting half
  * (Mann–Whitney). 0.5 is chance whatever the share of positives.
@@ -20,15 +18,4 @@ export function auc(scores: ArrayLike<number>, labels: ArrayLike<number>): numbe
     start = end;
   }
   return (ranks - (positives * (positives + 1)) / 2) / (positives * (order.length - positives));
-}
-
-/** Mean of the share of positives with a score > 0 and of the share of negatives with a score ≤ 0; NaN if a class has no example. */
-export function balancedAccuracy(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
-  const total = [0, 0];
-  const right = [0, 0];
-  for (let i = 0; i < labels.length; i++) {
-    total[labels[i]]++;
-    if (scores[i] > 0 === (labels[i] === 1)) right[labels[i]]++;
-  }
-  return (right[0] / total[0] + right[1] / total[1]) / 2;
 }
