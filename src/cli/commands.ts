@@ -12,6 +12,7 @@ import { extractCommand } from './extract.ts';
 import { harvestCommand } from './harvest.ts';
 import { lmFetch } from './lm-fetch.ts';
 import { lmInspect } from './lm-inspect.ts';
+import { worldCard } from './world-card.ts';
 import { worldText } from './world-text.ts';
 import { worldTree } from './world-tree.ts';
 
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   extractCommand,
   worldText,
   worldTree,
+  worldCard,
   archs,
   benchStep,
   benchToyTreeCommand,
