@@ -88,13 +88,15 @@ async function batchesOf(rows) {
   return { batches, tokens, share };
 }
 
+/** The arrays of a batch go to the thread that runs it. */
+const copy = ({ ids, mask, ...shape }) => ({ ...shape, ids: ids.slice(), mask: mask.slice() });
+
 async function speed() {
   const rows = count.parse(values.tokens);
   const repeats = Number(values.repeats);
   const { batches, tokens, share } = await batchesOf(rows);
   const model = await LanguageModel.open(folder);
   const whole = await InferenceSession.create(join(folder, 'onnx', 'model.onnx'));
-  const copy = ({ ids, mask, ...shape }) => ({ ...shape, ids: ids.slice(), mask: mask.slice() });
   for (const layer of layers) {
     const prefix = await model.prefix([siteOf(layer)]);
     const pool = await ForwardPool.start(folder, [siteOf(layer)], share);
@@ -139,7 +141,7 @@ async function speed() {
 async function flat() {
   const tokens = count.parse(values.flat);
   const { tokens: once } = await batchesOf(Infinity);
-  const texts = new Array(Math.ceil(tokens / once)).fill(text).flat();
+  const texts = Array.from({ length: Math.ceil(tokens / once) }, () => text).flat();
   const start = performance.now();
   let next = 0;
   const onProgress = ({ rows }) => {

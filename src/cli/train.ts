@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count, defineCommand, index, list, parseAssignments, text } from './command.ts';
+import { resolveArgument } from './model-argument.ts';
 import { Countdown, duration, type Terminal } from './terminal.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Progress } from '../training/trainer.ts';
@@ -17,8 +18,11 @@ export const train = defineCommand({
       flag: '--sae <name:key=value,…>',
       help: 'an SAE with keys of its own; repeat to train several on the same stream, also of the same architecture',
     },
-    { flag: '--model <folder>', help: 'live: language model; other keys: --set live.context=256, live.pack=true, …' },
-    { flag: '--text <file>', help: 'live: plain text or .jsonl; may be repeated' },
+    {
+      flag: '--model <model>',
+      help: 'live: language model, a folder or hf:owner/name; more keys: --set live.pack=true',
+    },
+    { flag: '--text <file>', help: 'live: plain text or .jsonl, may be repeated; or world, which is generated' },
     { flag: '--layer <n>', help: 'live: block, counted from 0; an SAE of its own layer: --sae topk:layer=3' },
     { flag: '--hook <name>', help: 'live: resid_post (default), resid_pre, attn_out or mlp_out; also per SAE' },
     { flag: '--out <folder>', help: 'run folder; with several SAEs one sub-folder each' },
@@ -35,8 +39,8 @@ export const train = defineCommand({
   examples: [
     'saeforest train --acts acts --arch topk --out runs/topk --tokens 2M --set width=3072 --set k=32 --set lr=1e-3',
     'saeforest train --acts synthetic:toy-tree --sae topk:k=2 --sae topk:k=4 --sae h-sae:k=2,atoms=4 --out runs/toy --tokens 400k --set width=32',
-    'saeforest train --acts synthetic:bench-16k --arch batchtopk --out runs/bench --set width=4096 --set k=32 --set batch=1024',
     'saeforest train --acts live --model models/stories3m --text stories.txt --sae topk:layer=1 --sae topk:layer=3 --out runs/layers --tokens 2M',
+    'saeforest train --acts synthetic:bench-16k --arch batchtopk --out runs/bench --set width=4096 --set k=32 --set batch=1024',
     'saeforest train --resume --out runs/topk',
   ],
   schema: z.strictObject({
@@ -68,7 +72,9 @@ export const train = defineCommand({
       });
     }
     const { acts, tokens, seed, model, text, layer, hook } = options;
-    const live = defined({ model, text, layer, hook });
+    // With the commit, for a model of the Hub: the run goes on with the same one.
+    const reference = model === undefined ? undefined : (await resolveArgument(model, terminal)).reference;
+    const live = defined({ model: reference, text, layer, hook });
     const flags = { ...defined({ acts, tokens, seed }), ...(Object.keys(live).length > 0 && { live }) };
     const outcome = await runTraining({
       out: options.out,

@@ -13,7 +13,7 @@ import type { HarvestedModel } from './context.ts';
 
 /**
  * @param common `acts` is a folder of shards, live, or the name of a generated source
- * @param given folder of the model, or its reference; the one that the activations name by default
+ * @param given folder of the model, or its reference; what the activations name by default
  * @returns why there is none, for generated activations and for a model that is no longer where it was
  * @throws InputError for a given folder that holds no model, and for another model than the one that was harvested
  */
@@ -29,7 +29,7 @@ export async function openHarvestedModel(
   if (typeof model === 'string') return model;
   if ((await model.hash()) !== identity.model.hash) {
     throw new InputError('this is not the language model that the activations come from: its weights differ', {
-      where: model.folder,
+      where: given ?? identity.model.path,
       hint: `the harvest used ${identity.model.path}; --model FOLDER names another place`,
     });
   }
@@ -50,11 +50,11 @@ async function ofLiveRun(
 }
 
 async function openModel(
-  noted: string,
+  named: string,
   given: string | undefined,
   hooks: HubHooks | undefined,
 ): Promise<LanguageModel | string> {
-  const where = given ?? noted;
+  const where = given ?? named;
   if (given === undefined && !isHubReference(where) && !existsSync(where)) {
     return `the language model is not at ${where} any more; --model FOLDER says where it is`;
   }

@@ -19,7 +19,10 @@ import {
 import { renameReads } from './rename.ts';
 import type { Trunk } from './trunk.ts';
 
-/** A part of a model, runnable on its own. Activations at its edges are float32 whatever the model computes in. */
+/**
+ * A part of a model, runnable on its own. Activations at its edges are float32 whatever the model computes in; only a
+ * prefix may be asked for binary16.
+ */
 export interface Part {
   readonly proto: ModelProto;
   /** Inputs of the whole model that this part reads (input_ids, attention_mask, …), as the graph declares them. */
@@ -35,13 +38,22 @@ export interface SuffixPart extends Part {
 
 const ATTRIBUTE_INT = 2;
 
-/** Tokens → some tensors, all of them in one pass; nothing that none of them needs is computed. */
-export function cutPrefix(model: OnnxModel, graph: Graph, tensors: readonly string[]): Part {
+/**
+ * Tokens → some tensors, all of them in one pass; nothing that none of them needs is computed.
+ * @param as what they are converted to, whatever the model computes them in
+ */
+export function cutPrefix(
+  model: OnnxModel,
+  graph: Graph,
+  tensors: readonly string[],
+  as: ElementType = FLOAT,
+): Part {
   const kept = new Set(tensors.flatMap((tensor) => [...graph.ancestors(tensor)]));
   const nodes = select(graph, kept);
   // The stream after a block is the stream before the next: two sites may be one tensor.
   const distinct = [...new Set(tensors)];
-  const outputs = distinct.map((tensor) => floats(graph.isSinglePrecision ? tensor : appendCast(nodes, graph, tensor)));
+  const isThere = as === FLOAT && graph.isSinglePrecision;
+  const outputs = distinct.map((tensor) => declare(isThere ? tensor : appendCast(nodes, graph, tensor, as), as));
   const part = assemble(model, graph, nodes, outputs);
   return { ...part, outputs: tensors.map((tensor) => part.outputs[distinct.indexOf(tensor)]) };
 }
@@ -79,13 +91,13 @@ export function cutSuffix(
   if (residualInput !== residual) nodes.unshift(castNode(residualInput, residual, type));
   const declared = model.graph.output.find(({ name }) => name === trunk.logits);
   const isFloat = (declared?.type?.tensorType?.elemType ?? FLOAT) === FLOAT;
-  const output = isFloat ? trunk.logits : appendCast(nodes, graph, trunk.logits);
+  const output = isFloat ? trunk.logits : appendCast(nodes, graph, trunk.logits, FLOAT);
   const part = assemble(
     model,
     graph,
     nodes,
-    [floats(output)],
-    floats(residualInput, isFlat ? [undefined, d] : [undefined, undefined, d]),
+    [declare(output, FLOAT)],
+    declare(residualInput, FLOAT, isFlat ? [undefined, d] : [undefined, undefined, d]),
   );
   return { ...part, residualInput };
 }
@@ -131,10 +143,10 @@ function assemble(
   };
 }
 
-/** Appends a conversion to float32; returns the name of the result. */
-function appendCast(nodes: NodeProto[], graph: Graph, tensor: string): string {
-  const name = graph.unusedName(`${tensor}_float32`);
-  nodes.push(castNode(tensor, name, FLOAT));
+/** Appends a conversion; returns the name of the result. */
+function appendCast(nodes: NodeProto[], graph: Graph, tensor: string, to: ElementType): string {
+  const name = graph.unusedName(`${tensor}_${to === FLOAT ? 'float32' : 'float16'}`);
+  nodes.push(castNode(tensor, name, to));
   return name;
 }
 
@@ -143,13 +155,10 @@ function castNode(from: string, to: string, type: ElementType): NodeProto {
   return create(NodeProtoSchema, { opType: 'Cast', input: [from], output: [to], attribute: [attribute] });
 }
 
-/** Declares a float32 tensor: of the given sizes (undefined: any), or of any shape. */
-function floats(name: string, sizes?: readonly (number | undefined)[]): ValueInfoProto {
+/** Declares a tensor: of the given sizes (undefined: any), or of any shape. */
+function declare(name: string, elemType: ElementType, sizes?: readonly (number | undefined)[]): ValueInfoProto {
   const dim = sizes?.map((size) =>
     size === undefined ? {} : { value: { case: 'dimValue' as const, value: BigInt(size) } },
   );
-  return create(ValueInfoProtoSchema, {
-    name,
-    type: { tensorType: { elemType: FLOAT, ...(dim && { shape: { dim } }) } },
-  });
+  return create(ValueInfoProtoSchema, { name, type: { tensorType: { elemType, ...(dim && { shape: { dim } }) } } });
 }

@@ -9,7 +9,7 @@ import { Graph } from './graph.ts';
 import { measureStream } from './measure.ts';
 import { findModelFiles } from './model-files.ts';
 import { readOnnxModel, type OnnxModel } from './onnx/model-file.ts';
-import { Prefix, Suffix } from './parts.ts';
+import { Prefix, Suffix, type Halves } from './parts.ts';
 import { asPlain } from './plain.ts';
 import type { RunOptions } from './session.ts';
 import { tableSizes, type TableSizes } from './tables.ts';
@@ -123,8 +123,16 @@ export class LanguageModel {
 
   /** Tokens → activations at some sites. @throws UsageError if the model has no such layer, or the layer no such place */
   async prefix(sites: readonly Site[], options?: RunOptions): Promise<Prefix> {
-    const tensors = sites.map((site) => this.tensor(site));
-    return Prefix.create(this.#model, this.#places.graph, tensors, this.#stream, options);
+    return Prefix.create(this.#model, this.#places.graph, this.#tensors(sites), this.#stream, options);
+  }
+
+  /** The same in binary16. */
+  async halfPrefix(sites: readonly Site[], options?: RunOptions): Promise<Prefix<Halves>> {
+    return Prefix.createHalf(this.#model, this.#places.graph, this.#tensors(sites), this.#stream, options);
+  }
+
+  #tensors(sites: readonly Site[]): string[] {
+    return sites.map((site) => this.tensor(site));
   }
 
   /** Residual stream after block `layer` → logits. @throws UsageError if there is no such layer */

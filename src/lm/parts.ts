@@ -5,14 +5,19 @@ import { cutPrefix, cutSuffix, type StreamType, type SuffixPart } from './cut.ts
 import type { Graph } from './graph.ts';
 import { feed } from './feeds.ts';
 import { widthsOf } from './measure.ts';
+import { FLOAT, FLOAT16, type ElementType } from './onnx/element-types.ts';
 import type { OnnxModel } from './onnx/model-file.ts';
 import type { ValueInfoProto } from './onnx/onnx_pb.ts';
 import { Session, type RunOptions } from './session.ts';
 import type { TokenBatch } from './tokens.ts';
 import type { Trunk } from './trunk.ts';
 
+export type Floats = Float32Array<ArrayBuffer>;
+/** The bits of binary16 values. */
+export type Halves = Uint16Array<ArrayBuffer>;
+
 /** Tokens → activations at one or more sites, in one pass that ends at the deepest of them. */
-export class Prefix {
+export class Prefix<A extends Floats | Halves = Floats> {
   readonly d: number;
   readonly #session: Session;
   readonly #inputs: readonly ValueInfoProto[];
@@ -27,32 +32,61 @@ export class Prefix {
    * @param tensors at least one; what {@link run} gives, in this order
    * @throws InputError if one does not have the width that the model's own first layer has
    */
-  static async create(
+  static create(
+    model: OnnxModel,
+    graph: Graph,
+    tensors: readonly string[],
+    stream: StreamType,
+    options?: RunOptions,
+  ): Promise<Prefix> {
+    return Prefix.#create<Floats>(model, graph, tensors, stream, FLOAT, options);
+  }
+
+  /** The same in binary16: the runtime rounds to nearest even, and what is too large becomes infinite. */
+  static createHalf(
+    model: OnnxModel,
+    graph: Graph,
+    tensors: readonly string[],
+    stream: StreamType,
+    options?: RunOptions,
+  ): Promise<Prefix<Halves>> {
+    return Prefix.#create<Halves>(model, graph, tensors, stream, FLOAT16, options);
+  }
+
+  static async #create<A extends Floats | Halves>(
     model: OnnxModel,
     graph: Graph,
     tensors: readonly string[],
     { d }: StreamType,
+    as: ElementType,
     options?: RunOptions,
-  ): Promise<Prefix> {
-    const part = cutPrefix(model, graph, tensors);
+  ): Promise<Prefix<A>> {
+    const part = cutPrefix(model, graph, tensors, as);
     const session = await Session.create(model, part, options);
     const widths = await widthsOf(session, part.modelInputs, tensors);
     for (const [i, width] of widths.entries()) {
       if (width === d) continue;
       throw new InputError(`"${tensors[i]}" has width ${width}, the residual stream has ${d}`, { where: model.path });
     }
-    return new Prefix(session, part.modelInputs, d);
+    return new Prefix<A>(session, part.modelInputs, d);
   }
 
   /** @returns [n, length, d] for every site; rows of padding positions are finite but mean nothing */
-  async run(batch: TokenBatch): Promise<Float32Array<ArrayBuffer>[]> {
+  async run(batch: TokenBatch): Promise<A[]> {
     const results = await this.#session.run(feed(this.#inputs, batch));
-    return results.map(({ data }) => data as Float32Array<ArrayBuffer>);
+    return results.map(({ data }) => bitsOf(data as A));
   }
 
   async release(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** Where there is a Float16Array the runtime gives one, elsewhere the bits. */
+function bitsOf<A extends Floats | Halves>(values: A): A {
+  if (values instanceof Float32Array || values instanceof Uint16Array) return values;
+  const { buffer, byteOffset, length } = values as Halves;
+  return new Uint16Array(buffer, byteOffset, length) as A;
 }
 
 /** Residual stream → logits. */

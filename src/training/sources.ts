@@ -15,10 +15,10 @@ import { LIVE, stepsOf, type CommonConfig } from './config.ts';
 export const BUILT_IN = ['synthetic:toy-tree', 'synthetic:bench-16k', LIVE] as const;
 
 export interface OpenOptions {
-  /** Told when opening takes long. */
-  note?: ((line: string) => void) | undefined;
   /** Threads of a language model. */
   threads?: number | undefined;
+  /** Told when opening takes long. */
+  note?: ((line: string) => void) | undefined;
   /** Told what a language model does before the first batch is there. */
   onProgress?: ((what: string, done: number, of: number) => void) | undefined;
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readManifest } from '../../src/activations/manifest.ts';
 import { verify } from '../../src/activations/verify.ts';
 import { InputError, InterruptedError, SaeforestError } from '../../src/core/errors.ts';
+import { encodeFloats } from '../../src/core/floats.ts';
 import { SafetensorsFile } from '../../src/formats/safetensors.ts';
 import { TextCorpus } from '../../src/lm/corpus.ts';
 import { ForwardPool, shareThreads } from '../../src/lm/forward-pool.ts';
@@ -12,7 +13,7 @@ import { LanguageModel } from '../../src/lm/model.ts';
 import { documentOrder, tokenSource } from '../../src/lm/documents.ts';
 import { readSequences } from '../../src/lm/sequences.ts';
 import type { Site } from '../../src/lm/site.ts';
-import { packTokens } from '../../src/lm/tokens.ts';
+import { packTokens, type TokenBatch } from '../../src/lm/tokens.ts';
 import { describeWithShared, sharedPath } from '../support/shared.ts';
 import { temporaryFolder } from './folder.ts';
 import { BOS_FILES, overflowingModel, wordFile, wordModel } from './words.ts';
@@ -281,6 +282,25 @@ describe('the threads of a harvest', () => {
     expect(shareThreads(64, 3_000_000)).toEqual({ workers: 64, threads: 1 });
     expect(shareThreads(64, 124_000_000)).toEqual({ workers: 2, threads: 32 });
     expect(shareThreads(16, 7_000_000_000)).toEqual({ workers: 1, threads: 16 });
+  });
+
+  it('give binary16 that is nearest to the float32', async () => {
+    // Subnormal, ordinary and infinite values.
+    for (const value of [1e-7, 1, 1e6]) {
+      const model = overflowingModel(value);
+      const share = { workers: 1, threads: 1 };
+      const [floats, halves] = [
+        await ForwardPool.start(model, SITES, share),
+        await ForwardPool.startHalf(model, SITES, share),
+      ];
+      const batch = (): TokenBatch => packTokens([Int32Array.of(2, 3, 4, 5, 4), Int32Array.of(4, 2)], 0);
+      const [exact, rounded] = [await floats.run(batch()), await halves.run(batch())];
+      for (const [i, values] of exact.entries()) {
+        expect(new Uint8Array(rounded[i].buffer)).toEqual(encodeFloats('F16', values));
+      }
+      await floats.close();
+      await halves.close();
+    }
   });
 
   it('report a failure of the runtime to every batch that waits', async () => {

@@ -29,7 +29,95 @@ const documents = (lengths: readonly number[]): TokenSource => ({
   tokens: (i) => Int32Array.from({ length: lengths[i] }, (_, j) => 1000 * i + 1 + j),
 });
 
+const equalDocuments = (count: number, length: number): TokenSource =>
+  documents(Array.from({ length: count }, () => length));
+
 const options = (heldOut: number) => ({ heldOut, dropped: BOS, seed: 0 });
+
+const never = (): boolean => false;
+const nothing = (): void => undefined;
+
+/** Sequences up to a row; undefined if the text has no row at all. */
+function numbered(source: TokenSource, cut: Cut, end: number): NumberedSequence[] | undefined {
+  const all: NumberedSequence[] = [];
+  let firstRow = 0;
+  try {
+    for (const { sequence } of readSequences(source, cut)) {
+      const rows = sequence.tokens.filter((token) => token !== BOS).length;
+      if (rows > 0) all.push({ ...sequence, firstRow, rows });
+      firstRow += rows;
+      if (firstRow > end) return all;
+    }
+  } catch (error) {
+    expect(error).toBeInstanceOf(InputError);
+  }
+  return undefined;
+}
+
+/** Activations that tell the row. */
+const run =
+  (ran: HeldOutGroup[], d: number) =>
+  (group: HeldOutGroup): Promise<Float32Array[]> => {
+    ran.push(group);
+    return Promise.resolve([
+      Float32Array.from({ length: group.rows * d }, (_, i) => group.firstRow + Math.floor(i / d)),
+    ]);
+  };
+
+const config = (changes: Partial<LiveConfig> = {}): LiveConfig => ({
+  ...liveSchema.parse({ model: wordModel(), text: [wordFile(60)], layer: 1, context: 16, separator: '---' }),
+  window: WINDOW,
+  ...changes,
+});
+
+async function open(of: LiveConfig, sites: Site[] = [SITE], options: Partial<LiveOptions> = {}) {
+  const sources = await LiveSource.openAll(of, sites, { seed: 5, heldOut: 0.1, threads: 1, ...options });
+  onTestFinished(() => sources[0].close());
+  return sources;
+}
+
+async function batches(source: LiveSource, indices: readonly number[], rows = 40): Promise<Float32Array[]> {
+  const result: Float32Array[] = [];
+  for (const index of indices) {
+    const out = new Float32Array(rows * D);
+    await source.batch(index, out);
+    result.push(out);
+  }
+  return result;
+}
+
+/** Rows of a sequence by itself, without BOS. */
+async function rowsOf(of: LiveConfig, sequences: Iterable<Sequence>, site = SITE): Promise<number[][]> {
+  const prefix = await (await LanguageModel.open(of.model)).prefix([site], { threads: 1 });
+  const rows: number[][] = [];
+  for (const { tokens } of sequences) {
+    const [acts] = await prefix.run(packTokens([tokens], 0));
+    for (const [pos, token] of tokens.entries()) {
+      if (token !== BOS) rows.push([...acts.subarray(pos * D, (pos + 1) * D)]);
+    }
+  }
+  return rows;
+}
+
+async function textOf(of: LiveConfig, heldOut: number): Promise<ReturnType<typeof splitDocuments>> {
+  const { tokenizer, info } = await LanguageModel.open(of.model);
+  const corpus = await TextCorpus.open(of.text, { separator: of.separator });
+  return splitDocuments(tokenSource(corpus, documentOrder(corpus.count, 5), tokenizer, info.vocab), {
+    heldOut,
+    dropped: BOS,
+    seed: 5,
+  });
+}
+
+const split = (rows: Float32Array): number[][] =>
+  Array.from({ length: rows.length / D }, (_, i) => [...rows.subarray(i * D, (i + 1) * D)]);
+
+/** Equal as sets, up to rounding. */
+function expectSameRows(actual: number[][], expected: number[][]): void {
+  const [a, b] = [actual, expected].map((rows) => rows.toSorted((x, y) => x[0] - y[0]));
+  expect(a.length).toBe(b.length);
+  a.forEach((row, i) => row.forEach((value, j) => expect(value).toBeCloseTo(b[i][j], 4)));
+}
 
 describe('the documents of a live training', () => {
   it('are all visited once per epoch, in a new order every time, and those held out never', () => {
@@ -54,7 +142,7 @@ describe('the documents of a live training', () => {
       [10, 1],
       [100, 5],
     ]) {
-      const { heldOutFrom } = splitDocuments(documents(new Array<number>(count).fill(1)), options(0.05));
+      const { heldOutFrom } = splitDocuments(equalDocuments(count, 1), options(0.05));
       expect(count - heldOutFrom.document).toBe(held);
     }
   });
@@ -76,9 +164,6 @@ describe('the documents of a live training', () => {
 });
 
 describe('the training stream', () => {
-  const never = (): boolean => false;
-  const nothing = (): void => undefined;
-
   it('finds the sequences of any rows, wherever it stands', async () => {
     const anyCut = fc.record({
       context: fc.integer({ min: 2, max: 9 }),
@@ -107,39 +192,11 @@ describe('the training stream', () => {
       ),
     );
   });
-
-  /** Sequences up to a row; undefined if the text has no row at all. */
-  function numbered(source: TokenSource, cut: Cut, end: number): NumberedSequence[] | undefined {
-    const all: NumberedSequence[] = [];
-    let firstRow = 0;
-    try {
-      for (const { sequence } of readSequences(source, cut)) {
-        const rows = sequence.tokens.filter((token) => token !== BOS).length;
-        if (rows > 0) all.push({ ...sequence, firstRow, rows });
-        firstRow += rows;
-        if (firstRow > end) return all;
-      }
-    } catch (error) {
-      expect(error).toBeInstanceOf(InputError);
-    }
-    return undefined;
-  }
 });
 
 describe('held-out texts', () => {
-  /** Activations that tell the row. */
-  const run =
-    (ran: HeldOutGroup[], d: number) =>
-    (group: HeldOutGroup): Promise<Float32Array[]> => {
-      ran.push(group);
-      return Promise.resolve([
-        Float32Array.from({ length: group.rows * d }, (_, i) => group.firstRow + Math.floor(i / d)),
-      ]);
-    };
-
   it('are computed once as far as they fit into memory, and again where they do not', async () => {
-    const lengths = new Array<number>(40).fill(1000);
-    const split = splitDocuments(documents(lengths), options(0.5));
+    const split = splitDocuments(equalDocuments(40, 1000), options(0.5));
     // Of three groups of some 8000 rows, 32 MiB hold one.
     const d = 512;
     const ran: HeldOutGroup[] = [];
@@ -165,7 +222,7 @@ describe('held-out texts', () => {
   });
 
   it('are 100 000 rows at most', () => {
-    const split = splitDocuments(documents(new Array<number>(1000).fill(300)), options(0.5));
+    const split = splitDocuments(equalDocuments(1000, 300), options(0.5));
     const texts = new HeldOutTexts(split, { context: 100, bos: BOS, pack: true }, BOS, D, run([], D));
     expect(texts.rows).toBeGreaterThanOrEqual(100_000);
     expect(texts.rows).toBeLessThan(100_100);
@@ -173,62 +230,6 @@ describe('held-out texts', () => {
 });
 
 describe('live activations', () => {
-  const config = (changes: Partial<LiveConfig> = {}): LiveConfig => ({
-    ...liveSchema.parse({ model: wordModel(), text: [wordFile(60)], layer: 1, context: 16, separator: '---' }),
-    window: WINDOW,
-    ...changes,
-  });
-
-  async function open(of: LiveConfig, sites: Site[] = [SITE], options: Partial<LiveOptions> = {}) {
-    const sources = await LiveSource.openAll(of, sites, { seed: 5, heldOut: 0.1, threads: 1, ...options });
-    onTestFinished(() => sources[0].close());
-    return sources;
-  }
-
-  async function batches(source: LiveSource, indices: readonly number[], rows = 40): Promise<Float32Array[]> {
-    const result: Float32Array[] = [];
-    for (const index of indices) {
-      const out = new Float32Array(rows * D);
-      await source.batch(index, out);
-      result.push(out);
-    }
-    return result;
-  }
-
-  /** Rows of a sequence by itself, without BOS. */
-  async function rowsOf(of: LiveConfig, sequences: Iterable<Sequence>, site = SITE): Promise<number[][]> {
-    const prefix = await (await LanguageModel.open(of.model)).prefix([site], { threads: 1 });
-    const rows: number[][] = [];
-    for (const { tokens } of sequences) {
-      const [acts] = await prefix.run(packTokens([tokens], 0));
-      for (const [pos, token] of tokens.entries()) {
-        if (token !== BOS) rows.push([...acts.subarray(pos * D, (pos + 1) * D)]);
-      }
-    }
-    return rows;
-  }
-
-  async function textOf(of: LiveConfig, heldOut: number): Promise<ReturnType<typeof splitDocuments>> {
-    const { tokenizer, info } = await LanguageModel.open(of.model);
-    const corpus = await TextCorpus.open(of.text, { separator: of.separator });
-    return splitDocuments(tokenSource(corpus, documentOrder(corpus.count, 5), tokenizer, info.vocab), {
-      heldOut,
-      dropped: BOS,
-      seed: 5,
-    });
-  }
-
-  const split = (rows: Float32Array): number[][] =>
-    Array.from({ length: rows.length / D }, (_, i) => [...rows.subarray(i * D, (i + 1) * D)]);
-
-  /** Equal as sets, up to rounding. */
-  function expectSameRows(actual: number[][], expected: number[][]): void {
-    const sorted = (rows: number[][]): number[][] => rows.toSorted((a, b) => a[0] - b[0]);
-    const [a, b] = [sorted(actual), sorted(expected)];
-    expect(a.length).toBe(b.length);
-    a.forEach((row, i) => row.forEach((value, j) => expect(value).toBeCloseTo(b[i][j], 4)));
-  }
-
   it.each([false, true])('are those of the model, shuffled in windows (packed: %s)', async (pack) => {
     const live = config({ pack });
     const [source] = await open(live);
@@ -322,6 +323,15 @@ describe('live activations', () => {
     await source.close();
     await expect(reading).rejects.toThrow();
     await source.close();
+  });
+
+  it('come without end from generated text', async () => {
+    const live = config({ text: ['world'] });
+    const [source] = await open(live);
+    const [first, later] = await batches(source, [0, 50]);
+    expect(first).not.toEqual(later);
+    expect(source.heldOutRows).toBeGreaterThanOrEqual(100_000);
+    expect(source.identity.description).toMatchObject({ text: { kind: 'generated', name: 'world', split: 'train' } });
   });
 
   it('need no BOS', async () => {

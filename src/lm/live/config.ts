@@ -12,11 +12,11 @@ export const liveSchema = z.strictObject({
   model: z
     .string({ error: missing('--model FOLDER') })
     .min(1)
-    .describe('folder of the language model'),
+    .describe('language model: a folder or hf:owner/name'),
   text: z
     .array(z.string().min(1), { error: missing('--text FILE') })
     .min(1)
-    .describe('text files'),
+    .describe('text files, or the generated text world'),
   layer: z
     .number({ error: missing('--layer N') })
     .int()

@@ -12,6 +12,7 @@ import { Permutation } from '../../core/permutation.ts';
 import { Random } from '../../core/random.ts';
 import { ForwardPool } from '../forward-pool.ts';
 import { forward } from '../forward.ts';
+import { resolveModel } from '../hub.ts';
 import { openReading, type Reading } from '../reading.ts';
 import { storeRows } from '../rows.ts';
 import type { Sequence } from '../sequences.ts';
@@ -35,6 +36,8 @@ export interface LiveOptions {
   /** Rows that will be asked for: windows past them are not filled in advance. */
   rows?: number;
   threads?: number | undefined;
+  /** Told about a model that is fetched from the Hub. */
+  note?: ((line: string) => void) | undefined;
   /** Told what is done before the first batch is there. */
   onProgress?: ((what: string, done: number, of: number) => void) | undefined;
 }
@@ -71,8 +74,9 @@ export class LivePass {
 
   /** @throws InputError, UsageError as {@link openReading} */
   static async open(config: LiveConfig, sites: readonly Site[], options: LiveOptions): Promise<LivePass> {
-    const { model, text, context, pack, keepBos, separator } = config;
-    const { seed, threads, onProgress } = options;
+    const { text, context, pack, keepBos, separator } = config;
+    const { seed, threads, note, onProgress } = options;
+    const { path: model } = await resolveModel(config.model, note && { onNote: note });
     const reading = await openReading(
       { model, text, sites, context: context ?? undefined, pack, keepBos, separator, seed, threads },
       (bytes, of) => onProgress?.('bytes of text looked through', bytes, of),
