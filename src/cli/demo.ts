@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { LinkJudgement } from '../evals/link-judgement.ts';
 import type { TruthRecovery } from '../evals/truth-recovery.ts';
+import type { TruthRows } from '../evals/truth-rows.ts';
 import { defineCommand, index, text } from './command.ts';
 import { FULL, HELD_OUT, QUICK, SAES, SITE } from './demo-settings.ts';
 import { table, type Terminal } from './terminal.ts';
@@ -11,10 +13,24 @@ import { table, type Terminal } from './terminal.ts';
 /** Folder of the embedded language model. */
 export const EMBEDDED_MODEL = fileURLToPath(new URL('../../assets/world', import.meta.url));
 
+/** A concept counts as found from this F1 on, and is judged if it occurs in at least so many rows. */
+const LEAST_F1 = 0.5;
+const LEAST_ROWS = 20;
+
+interface Found {
+  readonly occurring: number;
+  readonly found: number;
+  readonly holes: number;
+}
+
 interface Result {
   readonly name: string;
   readonly folder: string;
   readonly recovery: TruthRecovery;
+  /** Concepts with others below them, and without. */
+  readonly kinds: Found;
+  readonly leaves: Found;
+  readonly links: LinkJudgement;
 }
 
 export const demo = defineCommand({
@@ -44,34 +60,21 @@ export const demo = defineCommand({
     terminal.print(
       `\n${step(terminal, 3)} What they found is held against what is known of every word, in sentences that nobody has seen.`,
     );
-    const { results, names, truth } = await compareWithTruth(folder, size.rows);
-    const { drawPiece, tellingPiece } = await import('../evals/draw-truth.ts');
-    const piece = tellingPiece(
-      truth,
-      results.map(({ recovery }) => recovery),
-    );
-    const best = results.toSorted((a, b) => b.recovery.links.edges.f1 - a.recovery.links.edges.f1)[0];
-    const drawing =
-      piece < 0
-        ? []
-        : [
-            '',
-            terminal.colors.bold(`${names[piece]}, as ${best.name} sees it`),
-            drawPiece(truth, names, best.recovery, piece),
-          ];
+    const { results, truth } = await compareWithTruth(folder, size.rows);
     terminal.result(
       {
         out: folder,
         seconds: (performance.now() - began) / 1000,
-        results: results.map(
-          ({ name, folder: run, recovery: { match: _, forest: __, agreement: ___, ...numbers } }) => ({
-            name,
-            run,
-            ...numbers,
-          }),
-        ),
+        results: results.map(({ name, folder: run, recovery: { details: _, ...numbers }, kinds, leaves, links }) => ({
+          name,
+          run,
+          ...numbers,
+          kinds,
+          leaves,
+          links,
+        })),
       },
-      ['', ...comparison(results), ...drawing, '', ...legend(folder, results)],
+      ['', ...comparison(results), ...(await drawings(terminal, results, truth)), '', ...legend(folder, results)],
     );
   },
 });
@@ -127,43 +130,60 @@ async function trainSaes(
   });
 }
 
-async function compareWithTruth(folder: string, rows: number) {
+async function compareWithTruth(folder: string, rows: number): Promise<{ results: Result[]; truth: TruthRows }> {
   const { CpuDevice } = await import('../engine/cpu/device.ts');
+  const { judgeLinks } = await import('../evals/link-judgement.ts');
   const { recoverTruth } = await import('../evals/truth-recovery.ts');
-  const { WorldRows } = await import('../evals/world-rows.ts');
+  const { readWorldRows } = await import('../evals/world-rows.ts');
   const { LanguageModel } = await import('../lm/model.ts');
   const { openRun } = await import('../training/runs.ts');
   const { World } = await import('../world/world.ts');
-  const truth = new WorldRows(await LanguageModel.open(EMBEDDED_MODEL), new World(), 'held-out', SITE);
+  const model = await LanguageModel.open(EMBEDDED_MODEL);
+  const truth = await readWorldRows(model, new World(), { split: 'held-out', site: SITE, rows });
   const device = await CpuDevice.create();
   try {
     const results: Result[] = [];
     for (const { arch } of SAES) {
       const run = openRun(join(folder, 'saes', arch), device);
+      const recovery = await recoverTruth(device, run.sae, truth, run.normalization, { rows, leastF1: LEAST_F1 });
+      const isKind = (concept: number): boolean => truth.truth.children(concept).length > 0;
       results.push({
         name: arch,
         folder: run.folder,
-        recovery: await recoverTruth(device, run.sae, run.normalization, truth, rows),
+        recovery,
+        kinds: found(recovery, isKind),
+        leaves: found(recovery, (concept) => !isKind(concept)),
+        links: judgeLinks(truth.truth, recovery.details),
       });
     }
-    return { results, truth: truth.truth, names: truth.names };
+    return { results, truth };
   } finally {
     await device.close();
   }
 }
 
+/** Concepts that occur often enough to be judged, those found, and of these how often their latent is silent. */
+function found({ rows, details }: TruthRecovery, belongs: (concept: number) => boolean): Found {
+  const occurring = [...details.frequency.keys()].filter(
+    (concept) => belongs(concept) && details.frequency[concept] * rows >= LEAST_ROWS,
+  );
+  const recovered = occurring.filter((concept) => details.matchedF1[concept] >= LEAST_F1);
+  const silent = recovered.reduce((sum, concept) => sum + 1 - details.best.recall[concept], 0);
+  return { occurring: occurring.length, found: recovered.length, holes: silent / recovered.length };
+}
+
 function comparison(results: readonly Result[]): string[] {
   const percent = (share: number): string => (Number.isFinite(share) ? `${Math.round(100 * share)} %` : '–');
-  const rows = results.map(({ name, recovery: { variance_explained, l0, inner, leaves, holes, links } }) => [
+  const rows = results.map(({ name, recovery, kinds, leaves, links }) => [
     name,
-    variance_explained.toFixed(3),
-    l0.toFixed(1),
+    recovery.variance_explained.toFixed(3),
+    recovery.l0.toFixed(1),
     `${leaves.found} of ${leaves.occurring}`,
-    `${inner.found} of ${inner.occurring}`,
-    percent(holes),
-    String(links.count),
-    percent(links.precision),
-    percent(links.precision_by_chance),
+    `${kinds.found} of ${kinds.occurring}`,
+    percent(kinds.holes),
+    String(links.links),
+    percent(links.right),
+    percent(links.by_chance),
   ]);
   return table([
     ['', 'variance explained', 'L0', 'leaves found', 'kinds found', 'holes', 'links', 'right', 'by chance'],
@@ -171,10 +191,25 @@ function comparison(results: readonly Result[]): string[] {
   ]);
 }
 
+/** The same piece of the world as every SAE that has links in it sees it. */
+async function drawings({ colors }: Terminal, results: readonly Result[], truth: TruthRows): Promise<string[]> {
+  const { drawTruthPiece, tellingPiece } = await import('../evals/truth-drawing.ts');
+  const best = results.toSorted((a, b) => rightLinks(b) - rightLinks(a))[0];
+  const piece = tellingPiece(truth.truth, [best.recovery.details]);
+  if (piece < 0) return [];
+  return [
+    '',
+    colors.bold(`${truth.nameOf(piece)}, as ${best.name} has it`),
+    drawTruthPiece(truth, best.recovery.details, piece),
+  ];
+}
+
+const rightLinks = ({ links }: Result): number => (links.links > 0 ? links.links * links.right : 0);
+
 function legend(folder: string, results: readonly Result[]): string[] {
   return [
-    'Found: a latent fires where the concept is named, in any language, with F1 ≥ 0.5. Holes: a found kind is named, but its latent is silent (absorption).',
-    'Links: parent and child both stand for concepts; right if the parent’s is above the child’s. topk has no forest of its own: its links are extracted.',
-    `Next: saeforest eval ${results[0].folder} --suite core · saeforest world tree --concept animal · saeforest world text --truth · ${folder} holds everything`,
+    `Found: a latent of its own fires where the concept is named, in any of the languages (F1 ≥ ${LEAST_F1}). Holes: how often it is silent there (absorption).`,
+    'Links: those whose two latents stand for concepts; right if the parent’s is above the child’s. topk has no forest: its links are extracted.',
+    `Next: saeforest eval ${results[0].folder} --suite core · saeforest world tree animal · saeforest world text --truth. Everything is in ${folder}.`,
   ];
 }

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/core/errors.ts';
+import { worldSchema } from '../../src/world/config.ts';
 import { NO_LANGUAGE } from '../../src/world/languages/writer.ts';
 import { SPLITS } from '../../src/world/story.ts';
 import { World } from '../../src/world/world.ts';
@@ -28,7 +31,7 @@ describe('documents', () => {
     );
   });
 
-  it('of the default configuration are those that the embedded model was trained on', () => {
+  it('of the default configuration do not change', () => {
     const hash = createHash('sha256').update(world.vocabulary.join(' '));
     for (const split of SPLITS) {
       for (const { tokens, concepts } of documents(world, split, 300)) {
@@ -145,6 +148,14 @@ describe('surprisal', () => {
 });
 
 describe('knobs', () => {
+  it('stand in docs/world.md with their defaults and descriptions', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/world.md'), 'utf8').replace(/ +/g, ' ');
+    for (const [knob, schema] of Object.entries(worldSchema.shape)) {
+      const value = world.config[knob as keyof typeof world.config];
+      expect(page).toContain(`| \`${knob}\` | \`${JSON.stringify(value)}\` | ${schema.description} |`);
+    }
+  });
+
   it('of any size make a world that tells stories', () => {
     const settings = fc.record({
       seed: fc.nat(1000),
