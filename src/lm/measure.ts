@@ -1,4 +1,5 @@
 /** What a run on a few tokens says about a model: the form of its residual stream, and whether it is causal. */
+import type { Tensor } from 'onnxruntime-node';
 import { InputError } from '../core/errors.ts';
 import { cutPrefix, cutRaw, type StreamType } from './cut.ts';
 import { feed } from './feeds.ts';
@@ -25,12 +26,27 @@ export async function measureStream(model: OnnxModel, graph: Graph, tensor: stri
   const session = await Session.create(model, part);
   try {
     const batch = probe(Math.max(2, Math.min(LAST_TOKENS, vocab)));
-    const [{ dims, data }] = await session.run(feed(part.modelInputs, batch));
+    const [{ dims, data }] = await trial(session, part.modelInputs, batch);
     const d = checkShape(dims, batch, tensor, model.path);
     checkCausal(data as Float32Array, batch, d, model.path);
     return { type, d, isFlat: dims.length === 2 };
   } finally {
     await session.release();
+  }
+}
+
+async function trial(session: Session, inputs: readonly ValueInfoProto[], batch: TokenBatch): Promise<Tensor[]> {
+  try {
+    return await session.run(feed(inputs, batch));
+  } catch (error) {
+    throw new InputError(
+      `a trial of ${batch.n} sequences of ${batch.length} tokens failed: ${(error as Error).message}`,
+      {
+        where: session.where,
+        hint: 'the model may have been exported for sequences or batches of one size: export it with dynamic ones',
+        cause: error,
+      },
+    );
   }
 }
 

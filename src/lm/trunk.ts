@@ -108,20 +108,24 @@ function findLogits(graph: Graph): string {
 }
 
 /**
- * The chain of additions with the most attention sublayers, ties broken by its length, without the sums before the first
- * attention, which belong to the embedding; and other chains that could as well be the stream: those that have attention
- * and do not lie inside it. (Sums inside a sublayer form chains too.)
+ * Chains of additions with attention that do not lie inside another, the one with the most attention first; the sums
+ * before the first attention are left out, since they belong to the embedding. (Sums inside a sublayer form chains too,
+ * and may join the chain around them.)
  */
 function findStreams(graph: Graph, bottlenecks: Bottlenecks, additions: ReadonlyMap<string, Addition>): Addition[][] {
-  const chains = findChains(bottlenecks, additions)
-    .map((chain) => chain.slice(Math.max(0, chain.findIndex(isAttention))))
-    .filter((chain) => chain.some(isAttention))
-    .sort((a, b) => b.filter(isAttention).length - a.filter(isAttention).length || b.length - a.length);
-  if (chains.length === 0) return [];
-  const [best] = chains;
-  const own = new Set(best);
-  const inside = graph.descendants(best[0].skip);
-  return [best, ...chains.filter(([first]) => !own.has(first) && !inside.has(first.skip))];
+  const streams = new Map<string, { chain: Addition[]; blocks: number; inside: ReadonlySet<string> }>();
+  for (const whole of findChains(bottlenecks, additions)) {
+    const chain = whole.slice(Math.max(0, whole.findIndex(isAttention)));
+    const [{ skip }] = chain;
+    const blocks = chain.filter(isAttention).length;
+    if (blocks > 0) streams.set(skip, { chain, blocks, inside: graph.descendants(skip) });
+  }
+  const isInside = (skip: string, blocks: number): boolean =>
+    [...streams].some(([start, other]) => start !== skip && other.inside.has(skip) && other.blocks >= blocks);
+  return [...streams]
+    .filter(([skip, { blocks }]) => !isInside(skip, blocks))
+    .map(([, { chain }]) => chain)
+    .sort((a, b) => b.filter(isAttention).length - a.filter(isAttention).length);
 }
 
 /** Additions that lead from one to the next by bottlenecks only; chains may join. */

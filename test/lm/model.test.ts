@@ -263,6 +263,15 @@ describe('LanguageModel', () => {
     expect((await failure(completeFolder(model))).message).toContain('input "input_ids" is fixed to the shape [1, t]');
   });
 
+  it('says so if a trial fails, as it does in a graph for sequences of one length', async () => {
+    const b = new GraphBuilder();
+    const x = b.node('Reshape', [b.node('Gather', [b.weight(11, 8), 'input_ids']), b.ints(2, 5, 8)]);
+    const y = b.node('Add', [x, b.node('MatMul', [b.node('MatMul', [x, b.node('Transpose', [x], perm(0, 2, 1))]), x])]);
+    const model = asModel(b.graph(['input_ids'], [b.node('MatMul', [y, b.weight(8, 11)])]));
+    const { message } = await failure(completeFolder(model, { 'config.json': {} }));
+    expect(message).toMatch(/a trial of 4 sequences of 3 tokens failed: .*Reshape/);
+  });
+
   it('refuses attention to later tokens', async () => {
     const { model } = tinyTransformer({ layers: 2, wiring: 'sequential' });
     // Without its causal mask.

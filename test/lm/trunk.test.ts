@@ -152,6 +152,20 @@ describe('findTrunk', () => {
     expect(trunkOf(asModel(b.graph(['input_ids'], [logits]))).blocks).toEqual(blocks);
   });
 
+  it('takes the outer of two chains that join: sums inside a sublayer may contain its attention', () => {
+    const b = new GraphBuilder();
+    let x = b.node('Gather', [b.weight(5, 4), 'input_ids']);
+    const residuals: string[] = [];
+    for (let layer = 0; layer < 3; layer++) {
+      const inner = b.node('MatMul', [x, b.weight(4, 4)]);
+      const mixed = b.node('Add', [inner, b.node('MultiHeadAttention', [inner, inner, inner], [], 'com.microsoft')]);
+      x = b.node('Add', [x, b.node('Add', [mixed, b.node('MatMul', [mixed, b.weight(4, 4)])])]);
+      residuals.push(x);
+    }
+    const logits = b.node('MatMul', [x, b.weight(4, 5)]);
+    expect(residualsOf(asModel(b.graph(['input_ids'], [logits])))).toEqual(residuals);
+  });
+
   it('gives a sublayer all of its terms, and a bias that stands alone to the sublayer that is there', () => {
     const b = new GraphBuilder();
     const x = b.node('Gather', [b.weight(5, 4), 'input_ids']);
