@@ -22,5 +22,5 @@ it('refuses splits that do not exist, and the world among files', async () => {
 });
 
 it('takes other names for files', async () => {
-  await expect(openDocuments(['./world'], {})).rejects.toThrow('./world');
+  await expect(openDocuments(['./world'], {})).rejects.toMatchObject({ where: './world' });
 });
