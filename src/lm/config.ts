@@ -1,7 +1,7 @@
 /** What config.json says about a language model, under the several names that model families use. */
 import { z } from 'zod';
 import { InputError } from '../core/errors.ts';
-import { readJsonFile } from '../core/files.ts';
+import { readTextFile } from '../core/files.ts';
 
 const size = z.number().int().positive().nullish();
 
@@ -42,7 +42,7 @@ export interface ModelConfig {
 
 /** @throws InputError if the file is missing, not JSON, or has values that make no sense */
 export function readModelConfig(path: string): ModelConfig {
-  const parsed = schema.safeParse(readJsonFile(path, "the model's config.json"));
+  const parsed = schema.safeParse(parse(readTextFile(path, "the model's config.json"), path));
   if (!parsed.success) {
     const [{ path: key, message }] = parsed.error.issues;
     throw new InputError(`config.json is damaged: ${key.length > 0 ? `${key.join('.')}: ` : ''}${message}`, {
@@ -64,4 +64,16 @@ export function readModelConfig(path: string): ModelConfig {
     vocab: config.vocab_size ?? undefined,
     isEncoderDecoder: config.is_encoder_decoder ?? false,
   };
+}
+
+/** Python writes numbers into JSON that JSON does not have (`"time_step_limit": [0.0, Infinity]`): none matters here. */
+function parse(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text.replaceAll(/(?<=[:[,]\s*)(-?Infinity|NaN)(?=\s*[,\]}])/g, 'null'));
+  } catch (error) {
+    throw new InputError(`the model's config.json is not valid JSON: ${(error as Error).message}`, {
+      where,
+      cause: error,
+    });
+  }
 }

@@ -85,6 +85,12 @@ export class LanguageModel {
     const whole = new Graph(model.graph, model.path);
     const trunk = findTrunk(whole, model.path, config.layers);
     const sizes = tableSizes(whole, trunk.blocks[0].pre);
+    if (config.vocab !== undefined && sizes.tokens !== undefined && sizes.tokens < config.vocab) {
+      throw new InputError(
+        `config.json says a vocabulary of ${config.vocab}, but the model has embeddings for ${sizes.tokens} tokens only`,
+        { where: model.path, hint: 'check that config.json and the ONNX file belong together' },
+      );
+    }
     const tokenizer = Tokenizer.open(folder, sizes.tokens);
     const places = findSiteTensors(model, whole, trunk);
     const [{ post }] = trunk.blocks;

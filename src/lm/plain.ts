@@ -6,7 +6,8 @@
  *   `use_cache_branch`), the one without;
  * - operators that add to the residual stream and do something else as well, taken apart (unfuse.ts): ONNX Runtime fuses
  *   them again when it loads the graph;
- * - tokens under another name, called `input_ids`.
+ * - tokens under another name, called `input_ids`;
+ * - nodes in an order in which each can be computed, as ONNX asks for and not every tool sees to.
  *
  * Inputs that nothing reads any more are dropped.
  */
@@ -24,7 +25,8 @@ import { unfuse } from './unfuse.ts';
 export function asPlain(model: OnnxModel): OnnxModel {
   const { node: inlined, opsetImport } = inlineFunctions(model.proto);
   const branched = takeBranches(withParts(model.graph, { node: inlined }));
-  const named = nameTokens(branched);
+  const ordered = withParts(branched, { node: inOrder(branched.node) });
+  const named = nameTokens(ordered);
   const node = unfuse(named, new Graph(named, model.path));
   const read = new Set(node.flatMap(readsOf));
   const input = named.input.filter(({ name }) => read.has(name));
@@ -60,6 +62,26 @@ function elseBranch({ attribute }: NodeProto): GraphProto | undefined {
 
 function alias(from: string, to: string): NodeProto[] {
   return from === to ? [] : [create(NodeProtoSchema, { opType: 'Identity', input: [from], output: [to] })];
+}
+
+/** Each node after those that it reads from; the order stays where it is one. */
+function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
+  const makers = new Map(nodes.flatMap((node) => node.output.map((name) => [name, node] as const)));
+  const ordered = new Set<NodeProto>();
+  const begun = new Set<NodeProto>();
+  const pending = nodes.toReversed();
+  for (let node = pending.pop(); node; node = pending.pop()) {
+    if (ordered.has(node)) continue;
+    const before = readsOf(node).flatMap((name) => makers.get(name) ?? []);
+    const missing = before.filter((maker) => !ordered.has(maker) && !begun.has(maker));
+    if (missing.length === 0) ordered.add(node);
+    else {
+      // A second time, it is done: what is still missing then waits for this node, and the graph is damaged.
+      begun.add(node);
+      pending.push(node, ...missing);
+    }
+  }
+  return [...ordered];
 }
 
 /** Where no input is called `input_ids`, the only one of integers whose use is not known by its name must be it. */

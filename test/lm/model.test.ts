@@ -141,6 +141,11 @@ describe('LanguageModel', () => {
       'config.json says 12 layers, but 2',
     ],
     ['another width', { 'config.json': { ...CONFIG, hidden_size: 64 } }, 'width of 64, but the residual stream'],
+    [
+      'another vocabulary',
+      { 'config.json': { ...CONFIG, vocab_size: 64 } },
+      'config.json says a vocabulary of 64, but the model has embeddings for 11 tokens only',
+    ],
     ['no model', { 'onnx/model.onnx': undefined }, 'no such file'],
     ['a truncated model', { 'onnx/model.onnx': encode(tiny.model).subarray(0, 5000) }, 'truncated'],
     ['text for a model', { 'onnx/model.onnx': 'Entry not found' }, 'not a'],
@@ -148,6 +153,11 @@ describe('LanguageModel', () => {
     ['a truncated tokenizer', { 'tokenizer.json': '{"version"' }, 'not valid JSON'],
   ])('refuses a folder with %s', async (_, files, message) => {
     expect((await failure(completeFolder(tiny.model, files))).message).toContain(message);
+  });
+
+  it('reads a config.json with numbers that only Python knows', async () => {
+    const text = `{"n_layer": 2, "limits": [0.0, Infinity], "x": -Infinity, "y": NaN, "name": "[NaN]", "hidden_size": 8}`;
+    expect((await LanguageModel.open(completeFolder(tiny.model, { 'config.json': text }))).info.d).toBe(8);
   });
 
   it('refuses a folder that does not exist', async () => {

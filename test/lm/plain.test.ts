@@ -15,7 +15,7 @@ import {
 } from '../../src/lm/onnx/onnx_pb.ts';
 import { asPlain } from '../../src/lm/plain.ts';
 import { findTrunk } from '../../src/lm/trunk.ts';
-import { asModel, encode, GraphBuilder, intAttribute, intsAttribute } from './tiny.ts';
+import { asModel, encode, GraphBuilder, intAttribute, intsAttribute, tinyTransformer } from './tiny.ts';
 
 const BOOL = 9;
 
@@ -189,6 +189,20 @@ describe('asPlain', () => {
       [1n, 2n],
     );
     expectClose(await run(made.proto, tokens('input_ids')), await run(proto, tokens('input_ids')));
+  });
+
+  it('orders nodes, and leaves those that go round in a circle to be reported', () => {
+    const { model } = tinyTransformer({ layers: 3, wiring: 'sequential' });
+    const order = model.graph!.node.map(({ output }) => output[0]);
+    expect(plain(model).graph.node.map(({ output }) => output[0])).toEqual(order);
+    model.graph!.node.reverse();
+    const { graph } = plain(model);
+    expect(new Set(graph.node.map(({ output }) => output[0]))).toEqual(new Set(order));
+    expect(() => new Graph(graph, 'test.onnx')).not.toThrow();
+    const b = new GraphBuilder();
+    const x = b.node('Add', ['input_ids', 't1']);
+    const y = b.node('Relu', [x]);
+    expect(() => plain(asModel(b.graph(['input_ids'], [y])))).toThrow('which nothing before it computes');
   });
 
   it('finds the tokens under another name, also where only a sub-graph reads them', async () => {
