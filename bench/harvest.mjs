@@ -1,91 +1,166 @@
 /**
- * Harvest against ONNX Runtime's own forward of the prefix over the same batches (one session, all cores), alternating
- * in one run. Needs `npm run build`.
+ * How fast a harvest is: against ONNX Runtime's own forward of the prefix over the same batches (the limit), and against
+ * running the whole model. All alternate in one run; processor time is told beside the clock, which other programs disturb.
+ * Needs `npm run build`.
  *
- *   node bench/harvest.mjs --model DIR --text FILE [--text FILE…] [--layer 2] [--tokens 300k] [--repeats 5]
+ *   node bench/harvest.mjs --model DIR --text FILE [--text FILE…] [--layers 0,2,5] [--tokens 100k] [--repeats 5] [--pack]
+ *   node bench/harvest.mjs --model DIR --text FILE [--text FILE…] --flat 5M [--layers 0] [--pack]
+ *
+ * `--flat` harvests so many tokens, the texts over and over, and prints the memory of the process on the way.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { InferenceSession } from 'onnxruntime-node';
 import { count } from '../dist/cli/command.js';
-import { BATCH_TOKENS, harvest, windowTokens } from '../dist/lm/harvest.js';
+import { feed } from '../dist/lm/feeds.js';
+import { BATCH_TOKENS } from '../dist/lm/forward.js';
+import { ForwardPool } from '../dist/lm/forward-pool.js';
+import { harvest, windowTokens } from '../dist/lm/harvest.js';
 import { LanguageModel } from '../dist/lm/model.js';
-import { TextCorpus } from '../dist/lm/corpus.js';
-import { planBatches, readWindows } from '../dist/lm/sequences.js';
+import { openReading } from '../dist/lm/reading.js';
+import { START } from '../dist/lm/sequences.js';
 import { packTokens } from '../dist/lm/tokens.js';
+import { planBatches, readWindows } from '../dist/lm/windows.js';
 
 const { values } = parseArgs({
   options: {
     model: { type: 'string' },
     text: { type: 'string', multiple: true },
-    layer: { type: 'string', default: '2' },
-    tokens: { type: 'string', default: '300k' },
+    layers: { type: 'string', default: '0,2,5' },
+    tokens: { type: 'string', default: '100k' },
     repeats: { type: 'string', default: '5' },
+    flat: { type: 'string' },
+    pack: { type: 'boolean', default: false },
   },
 });
-const { model: folder, text } = values;
+const { model: folder, text, pack } = values;
 if (!folder || !text) throw new Error('--model and --text are needed');
-const layer = Number(values.layer);
-const rows = count.parse(values.tokens);
-const repeats = Number(values.repeats);
+const layers = values.layers.split(',').map(Number);
+const siteOf = (layer) => ({ layer, hook: 'resid_post' });
+const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
 
-const model = await LanguageModel.open(folder);
-const { info, tokenizer } = model;
-const corpus = await TextCorpus.open(text);
-const windows = readWindows(corpus, tokenizer, {
-  context: info.context ?? 512,
-  windowTokens: windowTokens(info.d),
-  dropped: tokenizer.bosId,
-  seed: 0,
-  rows,
-  from: { document: 0, sequence: 0 },
-  rowsBefore: 0,
-});
-const batches = [...windows].flatMap(({ sequences }) =>
-  planBatches(sequences, BATCH_TOKENS).map((members) =>
-    packTokens(
-      members.map((i) => sequences[i].tokens),
-      tokenizer.padId,
-    ),
-  ),
-);
-const tokens = batches.reduce((sum, { mask }) => sum + mask.reduce((a, b) => a + Number(b), 0), 0);
-const prefix = await model.prefix(layer);
-const into = new Float32Array(Math.max(...batches.map(({ n, length }) => n * length)) * info.d);
-
-async function timePrefix() {
-  const start = performance.now();
-  for (const batch of batches) await prefix.run(batch, into);
-  return (1000 * tokens) / (performance.now() - start);
+/** @returns tokens per second, and microseconds of processor time per token */
+async function measure(tokens, work) {
+  const [start, before] = [performance.now(), process.cpuUsage()];
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return { tokens_per_s: (1000 * tokens) / (performance.now() - start), cpu_us: (user + system) / tokens };
 }
 
-async function timeHarvest() {
+/** The same of a harvest, without what it takes to load the model: processor time from the first window to the last. */
+async function measureHarvest(options) {
+  const seen = [];
+  const onProgress = ({ tokens }) => void seen.push({ tokens, cpu: process.cpuUsage() });
+  const report = await withFolder((out) => harvest({ ...options, out }, { onProgress }));
+  const [first, last] = [seen[0], seen[seen.length - 1]];
+  const cpu = last.cpu.user + last.cpu.system - first.cpu.user - first.cpu.system;
+  return { tokens_per_s: report.tokens / report.seconds, cpu_us: cpu / (last.tokens - first.tokens) };
+}
+
+async function withFolder(work) {
   const parent = mkdtempSync(join(tmpdir(), 'saeforest-bench-'));
   try {
-    const report = await harvest({ model: folder, text, layer, tokens: rows, out: join(parent, 'acts') });
-    return report.tokens / report.seconds;
+    return await work(join(parent, 'acts'));
   } finally {
     rmSync(parent, { recursive: true });
   }
 }
 
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
+const rounded = (number, digits = 0) => Number(number.toFixed(digits));
 
-await timePrefix();
-const pairs = [];
-for (let i = 0; i < repeats; i++) pairs.push({ prefix: await timePrefix(), harvest: await timeHarvest() });
-const harvested = median(pairs.map((pair) => pair.harvest));
-const forward = median(pairs.map((pair) => pair.prefix));
-console.log(
-  JSON.stringify({
-    tokens_per_s: Math.round(harvested),
-    prefix_tokens_per_s: Math.round(forward),
-    ratio: Number(median(pairs.map((pair) => pair.harvest / pair.prefix)).toFixed(3)),
-    ratios: pairs.map((pair) => Number((pair.harvest / pair.prefix).toFixed(3))),
-    tokens,
-    repeats,
-    cores: availableParallelism(),
-    peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
-  }),
-);
+/** Batches of the first rows, as a harvest makes them. */
+async function batchesOf(rows) {
+  const reading = await openReading({ model: folder, text, sites: [siteOf(0)], pack });
+  const { cut, dropped, info, tokenizer, share } = reading;
+  const options = { ...cut, windowTokens: windowTokens(info.d), dropped, rows, from: START, rowsBefore: 0 };
+  const batches = [...readWindows(reading.source, options)].flatMap(({ sequences }) =>
+    planBatches(sequences, BATCH_TOKENS).map((members) =>
+      packTokens(
+        members.map((i) => sequences[i].tokens),
+        tokenizer.padId,
+      ),
+    ),
+  );
+  const tokens = batches.reduce((sum, { mask }) => sum + mask.reduce((a, b) => a + Number(b), 0), 0);
+  return { batches, tokens, share };
+}
+
+/** The arrays of a batch go to the thread that runs it. */
+const copy = ({ ids, mask, ...shape }) => ({ ...shape, ids: ids.slice(), mask: mask.slice() });
+
+async function speed() {
+  const rows = count.parse(values.tokens);
+  const repeats = Number(values.repeats);
+  const { batches, tokens, share } = await batchesOf(rows);
+  const model = await LanguageModel.open(folder);
+  const whole = await InferenceSession.create(join(folder, 'onnx', 'model.onnx'));
+  for (const layer of layers) {
+    const prefix = await model.prefix([siteOf(layer)]);
+    const pool = await ForwardPool.start(folder, [siteOf(layer)], share);
+    const runs = {
+      whole: async () => {
+        for (const batch of batches) await whole.run(feed(model.inputs, batch));
+      },
+      prefix: async () => {
+        for (const batch of batches) await prefix.run(batch);
+      },
+      pool: () => Promise.all(batches.map((batch) => pool.run(copy(batch)))).then(() => undefined),
+    };
+    await runs.prefix();
+    const names = [...Object.keys(runs), 'harvest'];
+    const results = Object.fromEntries(names.map((name) => [name, []]));
+    for (let i = 0; i < repeats; i++) {
+      for (const [name, work] of Object.entries(runs)) results[name].push(await measure(tokens, work));
+      results.harvest.push(await measureHarvest({ model: folder, text, sites: [siteOf(layer)], tokens: rows, pack }));
+    }
+    await pool.close();
+    await prefix.release();
+    const of = (name, key) => median(results[name].map((result) => result[key]));
+    const ratio = (name) =>
+      rounded(median(results.harvest.map((result, i) => result.tokens_per_s / results[name][i].tokens_per_s)), 3);
+    console.log(
+      JSON.stringify({
+        layer,
+        ...Object.fromEntries(names.map((name) => [`${name}_tokens_per_s`, Math.round(of(name, 'tokens_per_s'))])),
+        harvest_to_pool: ratio('pool'),
+        harvest_to_prefix: ratio('prefix'),
+        harvest_to_whole: ratio('whole'),
+        ...Object.fromEntries(names.map((name) => [`${name}_cpu_us`, rounded(of(name, 'cpu_us'), 2)])),
+        tokens,
+        repeats,
+        cores: availableParallelism(),
+        peak_rss_mb: megabytes(process.resourceUsage().maxRSS * 1024),
+      }),
+    );
+  }
+}
+
+async function flat() {
+  const tokens = count.parse(values.flat);
+  const { tokens: once } = await batchesOf(Infinity);
+  const texts = Array.from({ length: Math.ceil(tokens / once) }, () => text).flat();
+  const start = performance.now();
+  let next = 0;
+  const onProgress = ({ rows }) => {
+    if (rows < next) return;
+    next = rows + tokens / 20;
+    const seconds = (performance.now() - start) / 1000;
+    console.log(JSON.stringify({ rows, rss_mb: megabytes(process.memoryUsage.rss()), seconds: rounded(seconds, 1) }));
+  };
+  const sites = layers.map(siteOf);
+  const report = await withFolder((out) =>
+    harvest({ model: folder, text: texts, sites, tokens, out, pack }, { onProgress }),
+  );
+  console.log(
+    JSON.stringify({
+      rows: report.sites[0].manifest.counts.rows,
+      tokens_per_s: Math.round(report.tokens / report.seconds),
+      peak_rss_mb: megabytes(process.resourceUsage().maxRSS * 1024),
+    }),
+  );
+}
+
+await (values.flat === undefined ? speed() : flat());

@@ -9,7 +9,15 @@ import { join } from 'node:path';
 import { parseConfig } from '../core/config.ts';
 import { hasErrorCode, InputError } from '../core/errors.ts';
 import { listFolder, makeFolder, removeTemporaries, writeFileAtomic } from '../core/files.ts';
-import { BYTES_PER_ELEMENT, decodeFloats, encodeFloats, MAX_BF16, MAX_F16, type StorageDtype } from '../core/floats.ts';
+import {
+  BYTES_PER_ELEMENT,
+  decodeFloats,
+  encodeFloats,
+  f16ToF32Table,
+  MAX_BF16,
+  MAX_F16,
+  type StorageDtype,
+} from '../core/floats.ts';
 import { FolderLock, LOCK_FILE } from '../core/lock.ts';
 import { safetensorsParts, type TensorData } from '../formats/safetensors.ts';
 import {
@@ -31,8 +39,8 @@ import type { Json } from './source.ts';
 /** Whole sequences, in the order of their documents. */
 export interface ActivationBatch {
   rows: number;
-  /** [rows, d] */
-  acts: Float32Array;
+  /** [rows, d]; bits of binary16 for a folder of dtype F16, which are stored as they are. */
+  acts: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
   /** [rows] each; `doc` never decreases, neither here nor from batch to batch. */
   tokens: Int32Array;
   pos: Int32Array;
@@ -123,7 +131,8 @@ export class ShardWriter {
         if (batch.doc[row] !== this.#lastDoc) this.#pendingDocuments++;
         this.#lastDoc = batch.doc[row];
       }
-      const acts = encodeFloats(dtype, batch.acts.subarray(0, rows * d));
+      const values = batch.acts.subarray(0, rows * d);
+      const acts = values instanceof Float32Array ? encodeFloats(dtype, values) : new Uint8Array(values.slice().buffer);
       this.#addToStatistics(acts, rows);
       const column = (values: Int32Array): Int32Array => values.slice(0, rows);
       this.#pending.push({
@@ -220,28 +229,39 @@ export class ShardWriter {
     if (acts.length < rows * d || Math.min(tokens.length, pos.length, doc.length) < rows || sequences < 0) {
       throw new RangeError(`batch of ${rows} rows with ${acts.length} activations and ${tokens.length} tokens`);
     }
+    if (acts instanceof Uint16Array && dtype !== 'F16') throw new RangeError(`binary16 for a folder of ${dtype}`);
     for (let row = 0, before = this.#lastDoc; row < rows; row++) {
       if (doc[row] < before) throw new RangeError(`document ${doc[row]} after document ${before}`);
       before = doc[row];
     }
-    const largest = LARGEST[dtype];
-    for (let i = 0; i < rows * d; i++) {
-      if (!(Math.abs(acts[i]) <= largest)) {
-        const row = Math.floor(i / d);
-        throw unstorable(
-          acts[i],
-          dtype,
-          `row ${this.rows + row} (document ${doc[row]}, position ${pos[row]}, token ${tokens[row]}), element ${i % d}`,
-          this.folder,
-        );
-      }
-    }
+    const i = acts instanceof Float32Array ? findAbove(acts, rows * d, LARGEST[dtype]) : findNotFinite(acts, rows * d);
+    if (i < 0) return;
+    const row = Math.floor(i / d);
+    throw unstorable(
+      acts instanceof Float32Array ? acts[i] : f16ToF32Table()[acts[i]],
+      dtype,
+      `row ${this.rows + row} (document ${doc[row]}, position ${pos[row]}, token ${tokens[row]}), element ${i % d}`,
+      this.folder,
+    );
   }
 }
 
+/** Index of the first value whose magnitude is larger, or that is no number; −1 if there is none. */
+function findAbove(values: Float32Array, length: number, largest: number): number {
+  for (let i = 0; i < length; i++) if (!(Math.abs(values[i]) <= largest)) return i;
+  return -1;
+}
+
+/** The same for infinities and NaN among bits of binary16. */
+function findNotFinite(bits: Uint16Array, length: number): number {
+  for (let i = 0; i < length; i++) if ((bits[i] & 0x7c00) === 0x7c00) return i;
+  return -1;
+}
+
 function unstorable(value: number, dtype: StorageDtype, place: string, folder: string): InputError {
-  if (Number.isFinite(value)) {
-    return new InputError(`an activation of ${value} does not fit into ${dtype}: ${place}`, {
+  // What is infinite in binary16 may have been finite before.
+  if (!Number.isNaN(value) && (dtype === 'F16' || Number.isFinite(value))) {
+    return new InputError(`an activation of ${nameOf(value)} does not fit into ${dtype}: ${place}`, {
       where: folder,
       hint: `harvest into a new folder with dtype ${dtype === 'F16' ? 'bf16 (same size, wider range)' : 'f32'}`,
     });
@@ -251,6 +271,8 @@ function unstorable(value: number, dtype: StorageDtype, place: string, folder: s
     hint: 'this text overflows the model at this layer: use a float32 export of the model, or an earlier layer',
   });
 }
+
+const nameOf = (value: number): string => (Number.isFinite(value) ? String(value) : `more than ${MAX_F16}`);
 
 function removeIfEmpty(folder: string): void {
   try {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { count, defineCommand, index, text } from './command.ts';
 import { hubHooks } from './model-argument.ts';
-import { table, type Terminal } from './terminal.ts';
+import { Countdown, table, type Terminal } from './terminal.ts';
 import type { Metrics, SuiteResult } from '../evals/metric.ts';
 
 const schema = z.strictObject({
@@ -67,17 +67,22 @@ async function measure(
   const { openHarvestedModel } = await import('../evals/harvested-model.ts');
   const { toJson } = await import('../evals/metric.ts');
   const { suites } = await import('../evals/suites.ts');
-  const { openRun, RUN_FILES } = await import('../training/runs.ts');
+  const { LIVE } = await import('../training/config.ts');
+  const { checkTrainedOn, openRun, RUN_FILES } = await import('../training/runs.ts');
   const { openSource } = await import('../training/sources.ts');
 
   const device = await CpuDevice.create();
   try {
     const run = openRun(folder, device);
     const acts = given ?? run.config.common.acts;
-    const harvested = await openHarvestedModel(acts, model, hubHooks(terminal));
+    const { live } = run.config.common;
+    const common = { ...run.config.common, acts, ...(live && { live: { ...live, model: model ?? live.model } }) };
+    const harvested = await openHarvestedModel(common, model, hubHooks(terminal));
     if (typeof harvested === 'string') terminal.note(`without the language model: ${harvested}`);
-    const source = await openSource({ ...run.config.common, acts }, { kind: 'none' });
+    const onProgress = new Countdown(terminal).report;
+    const source = await openSource(common, { kind: 'none' }, { onProgress });
     try {
+      if (acts === LIVE) await checkTrainedOn(run, source);
       const results: Record<string, SuiteResult> = {};
       for (const name of names) {
         const result = await suites[name].measure({

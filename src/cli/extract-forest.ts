@@ -25,6 +25,7 @@ import { UNASSIGNED } from '../forest/assignment.ts';
 import { drawForest } from '../forest/draw.ts';
 import { Forest } from '../forest/forest.ts';
 import { openRun, RUN_FILES, type OpenRun } from '../training/runs.ts';
+import type { CommonConfig } from '../training/config.ts';
 import { openSource } from '../training/sources.ts';
 import type { ExtractOptions } from './extract.ts';
 import { hubHooks } from './model-argument.ts';
@@ -159,7 +160,9 @@ async function publish(
   const file = out ?? join(run.folder, RUN_FILES.forest, `${name}.safetensors`);
   makeFolder(dirname(file));
   writeForest(file, extracted, forest, document);
-  const showTokens = terminal.json ? () => '' : await tokensOf(extracted, acts, model, terminal);
+  const showTokens = terminal.json
+    ? () => ''
+    : await tokensOf(extracted, { ...run.config.common, acts }, model, terminal);
   terminal.result({ file, ...document }, [
     ...drawFamilies(forest, extracted, parents?.sae.width ?? 0, showTokens),
     summary(numbers),
@@ -238,13 +241,13 @@ function subtree(forest: Forest, root: number): { forest: Forest; nodes: number[
 /** Text of a node: the tokens at which it fires most, as far as the language model's tokenizer is at hand. */
 async function tokensOf(
   { sample }: ExtractedParents,
-  acts: string,
+  common: Pick<CommonConfig, 'acts' | 'live'>,
   folder: string | undefined,
   terminal: Terminal,
 ): Promise<(node: number) => string> {
   const tokens = sample?.tokens;
   if (!tokens) return () => '';
-  const harvested = await openHarvestedModel(acts, folder, hubHooks(terminal));
+  const harvested = await openHarvestedModel(common, folder, hubHooks(terminal));
   if (typeof harvested === 'string') {
     terminal.note(`without tokens: ${harvested}`);
     return () => '';

@@ -5,7 +5,7 @@ import { count, defineCommand, list, text } from './command.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { resolveArgument } from './model-argument.ts';
 import { layerList, parseSites } from './sites.ts';
-import { duration, type Terminal } from './terminal.ts';
+import { Countdown, duration, type Terminal } from './terminal.ts';
 
 const DTYPES = { f16: 'F16', bf16: 'BF16', f32: 'F32' } as const;
 
@@ -57,12 +57,13 @@ export const harvestCommand = defineCommand({
     const { harvest } = await import('../lm/harvest.ts');
     const { path, reference } = await resolveArgument(options.model, terminal);
     const sites = parseSites(layer, hook);
+    const countdown = new Countdown(terminal);
     const report = await untilInterrupted(terminal, (signal) =>
       harvest(
         { ...options, model: path, reference, sites, dtype: DTYPES[dtype] },
         {
           signal,
-          onIndexing: (bytes, of) => showIndexing(terminal, bytes, of),
+          onIndexing: (bytes, of) => countdown.report('bytes of text looked through', bytes, of),
           onProgress: (progress) => terminal.progress(progressLine(progress), progress.rows >= progress.wanted),
         },
       ),
@@ -71,17 +72,7 @@ export const harvestCommand = defineCommand({
   },
 });
 
-/** Smaller texts are looked through before anybody could read about it. */
-const LONG_BYTES = 200e6;
-
-/** The text files are looked through once before the work begins. */
-export function showIndexing(terminal: Terminal, bytes: number, of: number): void {
-  if (of < LONG_BYTES) return;
-  const megabytes = (size: number): string => Math.round(size / 1e6).toLocaleString('en');
-  terminal.progress(`texts   ${megabytes(bytes)} of ${megabytes(of)} MB`, bytes === of);
-}
-
-function progressLine({ rows, wanted, tokens, seconds, resumedRows }: HarvestProgress): string {
+export function progressLine({ rows, wanted, tokens, seconds, resumedRows }: HarvestProgress): string {
   const left = (seconds * Math.max(0, wanted - rows)) / (rows - resumedRows);
   const share = Math.min(100, (100 * rows) / wanted);
   return (

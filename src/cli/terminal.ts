@@ -71,3 +71,23 @@ export function duration(seconds: number): string {
   if (seconds < 100) return `${Math.round(seconds)} s`;
   return seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
+
+/** Lines such as `rows passed over: 40,000 of 1,000,000, 12 s left`, for work that comes in several kinds. */
+export class Countdown {
+  readonly #terminal: Terminal;
+  #what = '';
+  #began = 0;
+  #from = 0;
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  readonly report = (what: string, done: number, of: number): void => {
+    if (what !== this.#what) [this.#what, this.#began, this.#from] = [what, performance.now(), done];
+    const seconds = (performance.now() - this.#began) / 1000;
+    const left = duration((seconds * (of - done)) / (done - this.#from));
+    const [now, end] = [done, of].map((number) => Math.round(number).toLocaleString('en'));
+    this.#terminal.progress(`${what}: ${now} of ${end}, ${left} left`);
+  };
+}

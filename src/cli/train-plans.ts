@@ -2,7 +2,7 @@
 import { basename, join } from 'node:path';
 import { ConfigError, InputError, UsageError } from '../core/errors.ts';
 import { architectures } from '../sae/registry.ts';
-import { resolveConfig, type RunConfig } from '../training/config.ts';
+import { LIVE, resolveConfig, type RunConfig } from '../training/config.ts';
 import {
   configDifferences,
   foreignEntries,
@@ -12,7 +12,7 @@ import {
   readYaml,
   RUN_FILES,
 } from '../training/runs.ts';
-import { checkKeys, readSaeList, saeNames, type SaeRequest } from './sae-requests.ts';
+import { checkKeys, mergeKeys, readSaeList, saeNames, siteKeys, type SaeRequest } from './sae-requests.ts';
 
 export interface PlanRequest {
   out: string;
@@ -44,14 +44,15 @@ export function newPlans(request: PlanRequest): Plan[] {
     );
   }
   const { shared, saes } = requested(request);
-  if ({ ...shared, ...overrides }.acts === undefined)
+  const { acts } = mergeKeys(shared, overrides);
+  if (acts === undefined)
     throw new UsageError('no activations given', {
-      hint: '--acts FOLDER (made by saeforest harvest), --acts synthetic:toy-tree or --acts synthetic:bench-16k',
+      hint: '--acts FOLDER (made by saeforest harvest), --acts live, synthetic:toy-tree or synthetic:bench-16k',
     });
   const wanted = saes.length > 0 ? saes : [{ arch: overrides.arch, keys: {}, where: configFile ?? 'command line' }];
   wanted.forEach(checkKeys);
-  const configs = wanted.map(({ arch, keys, where }) =>
-    resolveConfig({ ...shared, ...overrides, ...keys, arch }, where),
+  const configs = wanted.map((sae) =>
+    resolveConfig(mergeKeys(shared, overrides, siteKeys(sae, acts === LIVE), { arch: sae.arch }), sae.where),
   );
   const names = saeNames(configs);
   return configs.map((config, i) => ({
@@ -111,9 +112,12 @@ export function resumePlans(request: PlanRequest): Plan[] {
     const saved = readYaml(join(folder, RUN_FILES.config));
     const candidates = saes.length > 0 ? saes : [{ arch: config.architecture.name, keys: {}, where: 'command line' }];
     const differences = candidates
-      .map(({ arch, keys, where }) => {
-        const base = arch === config.architecture.name ? saved : { acts: config.common.acts };
-        return configDifferences(config, resolveConfig({ ...base, ...shared, ...overrides, ...keys, arch }, where));
+      .map((sae) => {
+        const { arch, where } = sae;
+        const { acts, live } = config.common;
+        const base = arch === config.architecture.name ? saved : { acts, ...(live && { live }) };
+        const keys = siteKeys(sae, acts === LIVE);
+        return configDifferences(config, resolveConfig(mergeKeys(base, shared, overrides, keys, { arch }), where));
       })
       .reduce((least, other) => (other.length < least.length ? other : least));
     if (differences.length > 0) {
@@ -129,8 +133,10 @@ export function resumePlans(request: PlanRequest): Plan[] {
 
 /** Runs that are trained together see the same batches and take their steps together. */
 function checkStream(first: Plan, other: Plan): void {
-  const streamKeys = ({ config }: Plan): Record<string, unknown> =>
-    Object.fromEntries(Object.entries(config.common).filter(([key]) => !['arch', 'normalize'].includes(key)));
+  const streamKeys = ({ config }: Plan): Record<string, unknown> => {
+    const { arch: _, normalize: __, live, ...keys } = config.common;
+    return { ...keys, live: live && { ...live, layer: undefined, hook: undefined } };
+  };
   const differences = keyDifferences(streamKeys(first), streamKeys(other));
   if (differences.length === 0) return;
   const keys = differences.map((line) =>

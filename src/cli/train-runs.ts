@@ -8,10 +8,10 @@ import { NormalizedSource } from '../activations/normalized-source.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import { CpuDevice } from '../engine/cpu/device.ts';
 import type { Device } from '../engine/device.ts';
-import { latestCheckpoint, readCfg } from '../training/checkpoint.ts';
-import type { RunConfig } from '../training/config.ts';
+import { latestCheckpoint, readCfg, readState } from '../training/checkpoint.ts';
+import { stepsOf } from '../training/config.ts';
 import { Member } from '../training/member.ts';
-import { openRawSource } from '../training/sources.ts';
+import { openRawSources, type OpenOptions } from '../training/sources.ts';
 import { train, type Progress } from '../training/trainer.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { newPlans, resumePlans, type Plan, type PlanRequest } from './train-plans.ts';
@@ -21,6 +21,8 @@ export interface TrainingRequest extends PlanRequest {
   threads: number | undefined;
   note: (line: string) => void;
   onProgress: (progress: Progress) => void;
+  /** What is done before the first step. */
+  onPreparation?: OpenOptions['onProgress'];
 }
 
 export interface TrainingOutcome {
@@ -52,13 +54,15 @@ async function trainPlans(
   const device = await CpuDevice.create(request.threads === undefined ? {} : { threads: request.threads });
   const members: Member[] = [];
   const made: string[] = [];
-  let raw: ActivationSource | undefined;
+  let raws: readonly ActivationSource[] = [];
   try {
-    const [{ config: first }] = plans;
-    raw = await openRawSource(first.common, request.note);
+    raws = await openRawSources(
+      plans.map(({ config }) => config.common),
+      { threads: request.threads, note: request.note, onProgress: request.onPreparation },
+    );
     const opened = [];
-    for (const plan of plans) opened.push({ ...plan, source: await normalizedFor(raw, plan) });
-    await checkBatch(raw, first);
+    for (const [i, plan] of plans.entries()) opened.push({ ...plan, source: await normalizedFor(raws[i], plan) });
+    await checkBatch(raws, plans);
     for (const { name, folder, config, source } of opened) {
       made.push(...makeFolders(folder));
       members.push(new Member(folder, config, source, device, facts(device), name));
@@ -86,7 +90,7 @@ async function trainPlans(
     for (const member of members) member.close();
     // Those in which nothing came to be.
     for (const folder of made.toReversed()) if (listFolder(folder).length === 0) rmdirSync(folder);
-    await raw?.close();
+    for (const raw of raws) await raw.close();
     await device.close();
   }
 }
@@ -125,15 +129,23 @@ function normalizedFor(raw: ActivationSource, { folder, config }: Plan): Promise
   return NormalizedSource.wrap(raw, checkpoint ? readCfg(checkpoint).normalization : wanted);
 }
 
-/** Damaged data are found by reading the first batch, before anything is written. @throws InputError */
-async function checkBatch(source: ActivationSource, { common }: RunConfig): Promise<void> {
-  if (source.trainRows < common.batch) {
-    throw new InputError(`only ${source.trainRows} activations to train on, fewer than one batch of ${common.batch}`, {
+/** Damaged data are found by reading the batch that comes first, before anything is written. @throws InputError */
+async function checkBatch(sources: readonly ActivationSource[], plans: readonly Plan[]): Promise<void> {
+  const [{ trainRows, d }] = sources;
+  const { common } = plans[0].config;
+  if (trainRows < common.batch) {
+    throw new InputError(`only ${trainRows} activations to train on, fewer than one batch of ${common.batch}`, {
       where: common.acts,
-      hint: 'harvest more, or --set batch=' + 2 ** Math.floor(Math.log2(Math.max(1, source.trainRows))),
+      hint: 'harvest more, or --set batch=' + 2 ** Math.floor(Math.log2(Math.max(1, trainRows))),
     });
   }
-  await source.batch(0, new Float32Array(common.batch * source.d));
+  const steps = plans.map(({ folder }) => {
+    const checkpoint = latestCheckpoint(folder);
+    return checkpoint ? readState(checkpoint).step : 0;
+  });
+  const step = Math.min(...steps);
+  if (step === stepsOf(common)) return;
+  for (const source of new Set(sources)) await source.batch(step, new Float32Array(common.batch * d));
 }
 
 function facts(device: Device): ConstructorParameters<typeof Member>[4] {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { count, defineCommand, index, list, parseAssignments, text } from './command.ts';
-import { duration, type Terminal } from './terminal.ts';
+import { resolveArgument } from './model-argument.ts';
+import { Countdown, duration, type Terminal } from './terminal.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Progress } from '../training/trainer.ts';
 
@@ -8,12 +9,22 @@ export const train = defineCommand({
   usage: 'train',
   summary: 'Train one or more SAEs on harvested or synthetic activations.',
   flags: [
-    { flag: '--acts <acts>', help: 'folder made by harvest, synthetic:toy-tree or synthetic:bench-16k' },
+    {
+      flag: '--acts <acts>',
+      help: 'folder made by harvest, live (of --model, while it reads --text), synthetic:toy-tree or synthetic:bench-16k',
+    },
     { flag: '--arch <name>', help: 'train one SAE of this architecture (saeforest archs)' },
     {
       flag: '--sae <name:key=value,…>',
       help: 'an SAE with keys of its own; repeat to train several on the same stream, also of the same architecture',
     },
+    {
+      flag: '--model <model>',
+      help: 'live: language model, a folder or hf:owner/name; more keys: --set live.pack=true',
+    },
+    { flag: '--text <file>', help: 'live: plain text or .jsonl, may be repeated; or world, which is generated' },
+    { flag: '--layer <n>', help: 'live: block, counted from 0; an SAE of its own layer: --sae topk:layer=3' },
+    { flag: '--hook <name>', help: 'live: resid_post (default), resid_pre, attn_out or mlp_out; also per SAE' },
     { flag: '--out <folder>', help: 'run folder; with several SAEs one sub-folder each' },
     { flag: '--tokens <n>', help: 'activations to train on (default 10M)' },
     { flag: '--set <key=value>', help: 'any key of the configuration, for all SAEs; repeat' },
@@ -28,6 +39,7 @@ export const train = defineCommand({
   examples: [
     'saeforest train --acts acts --arch topk --out runs/topk --tokens 2M --set width=3072 --set k=32 --set lr=1e-3',
     'saeforest train --acts synthetic:toy-tree --sae topk:k=2 --sae topk:k=4 --sae h-sae:k=2,atoms=4 --out runs/toy --tokens 400k --set width=32',
+    'saeforest train --acts live --model models/stories3m --text stories.txt --sae topk:layer=1 --sae topk:layer=3 --out runs/layers --tokens 2M',
     'saeforest train --acts synthetic:bench-16k --arch batchtopk --out runs/bench --set width=4096 --set k=32 --set batch=1024',
     'saeforest train --resume --out runs/topk',
   ],
@@ -35,6 +47,10 @@ export const train = defineCommand({
     acts: text.optional(),
     arch: list.optional(),
     sae: list.optional(),
+    model: text.optional(),
+    text: list.optional(),
+    layer: index.optional(),
+    hook: text.optional(),
     out: text,
     tokens: count.optional(),
     set: list.optional(),
@@ -46,7 +62,7 @@ export const train = defineCommand({
   async run(options, terminal) {
     const { parse } = await import('yaml');
     const { runTraining } = await import('./train-runs.ts');
-    const { parseSaeFlag } = await import('./sae-requests.ts');
+    const { mergeKeys, parseSaeFlag } = await import('./sae-requests.ts');
     const scalar = (value: string): unknown => parse(value) as unknown;
     const assignments = parseAssignments(options.set ?? [], scalar);
     const [arch, ...others] = options.arch ?? [];
@@ -55,19 +71,24 @@ export const train = defineCommand({
         hint: 'several on the same stream: --sae topk --sae h-sae:k=16',
       });
     }
-    const given = { acts: options.acts, tokens: options.tokens, seed: options.seed, ...assignments };
+    const { acts, tokens, seed, model, text, layer, hook } = options;
+    // With the commit, for a model of the Hub: the run goes on with the same one.
+    const reference = model === undefined ? undefined : (await resolveArgument(model, terminal)).reference;
+    const live = defined({ model: reference, text, layer, hook });
+    const flags = { ...defined({ acts, tokens, seed }), ...(Object.keys(live).length > 0 && { live }) };
     const outcome = await runTraining({
       out: options.out,
       saes:
         arch === undefined
-          ? (options.sae ?? []).map((text) => parseSaeFlag(text, scalar))
+          ? (options.sae ?? []).map((sae) => parseSaeFlag(sae, scalar))
           : [{ arch, keys: {}, where: options.config ?? 'command line' }],
-      overrides: Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+      overrides: mergeKeys(flags, assignments),
       configFile: options.config,
       resume: options.resume,
       threads: options.threads,
       note: (line) => terminal.note(line),
       onProgress: (progress) => terminal.progress(progressLine(progress, terminal), progress.step === progress.steps),
+      onPreparation: new Countdown(terminal).report,
     });
     terminal.result(
       outcome,
@@ -75,6 +96,9 @@ export const train = defineCommand({
     );
   },
 });
+
+const defined = (keys: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));
 
 /** One line: step, speed, time left, and for each SAE loss, variance explained, L0 and dead latents. */
 export function progressLine(

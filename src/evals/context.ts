@@ -9,6 +9,8 @@ import type { Sae } from '../sae/architecture.ts';
 export interface HarvestedModel {
   readonly model: LanguageModel;
   readonly layer: number;
+  /** Place in that block. */
+  readonly hook: string;
   /** Token that begins every sequence. */
   readonly bosId: number | null;
   /** Tokens whose rows were not stored. */

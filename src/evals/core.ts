@@ -12,7 +12,7 @@ import { ablationMetrics, viewMetrics } from './core/splice-metrics.ts';
 import { HeldOutRows } from './held-out-rows.ts';
 import { Bootstrap, metric, type Metrics, type SuiteResult } from './metric.ts';
 import { Reconstructor } from '../sae/reconstructor.ts';
-import type { EvalContext } from './context.ts';
+import type { EvalContext, HarvestedModel } from './context.ts';
 import { documentUnits } from './units.ts';
 
 /** Tokens of the spliced sequences, where their number is not given. */
@@ -78,6 +78,8 @@ async function addSpliced(
 ): Promise<string | undefined> {
   const { model, seed, batchRows, onProgress, sequences: wanted } = context;
   if (typeof model === 'string') return model;
+  const layer = splicedLayer(model);
+  if (typeof layer === 'string') return layer;
   if (!rows.origins) return 'the activations were not harvested from a language model';
   const limit = { sequences: wanted ?? Infinity, tokens: wanted === undefined ? SPLICED_TOKENS : Infinity };
   const sequences = rebuildSequences(rows.origins, model, limit);
@@ -85,7 +87,7 @@ async function addSpliced(
   const units = documentUnits(sequences.map(({ doc }) => doc));
   const sums = await splice({
     model: model.model,
-    layer: model.layer,
+    layer,
     sequences,
     units,
     reconstructor,
@@ -99,6 +101,13 @@ async function addSpliced(
     Object.assign(perView[v], name === 'full' && ablationMetrics(sums, bootstrap), viewMetrics(sums, v, bootstrap));
   });
   return undefined;
+}
+
+/** Block after which the reconstruction takes the place of the residual stream, or why that cannot be measured. */
+function splicedLayer({ layer, hook }: HarvestedModel): number | string {
+  if (hook === 'resid_post') return layer;
+  if (hook === 'resid_pre' && layer > 0) return layer - 1;
+  return `the SAE reads ${hook} of block ${layer}: only the residual stream after a block can be replaced`;
 }
 
 /** Latents that are dead by the trainer's own counters: a count, so its interval has no width. */

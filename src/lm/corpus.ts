@@ -13,6 +13,8 @@ import { readLines, type LineReader } from './lines.ts';
 
 /** Larger documents are taken for a mistake: a model reads a few thousand tokens at a time. */
 const MAX_DOCUMENT_BYTES = 64 * 2 ** 20;
+/** Files that take so long to look through that somebody wants to know about it. */
+const LARGE_BYTES = 200e6;
 const SEPARATOR = '<|endoftext|>';
 const SPACE = 0x20;
 const CARRIAGE_RETURN = 0x0d;
@@ -20,7 +22,7 @@ const CARRIAGE_RETURN = 0x0d;
 export interface CorpusOptions {
   /** Line that stands between two documents of a plain text file. */
   separator?: string;
-  /** Called now and then while the files are read for the first time. */
+  /** Called now and then while large files are read for the first time. */
   onProgress?: (bytes: number, of: number) => void;
 }
 
@@ -57,7 +59,7 @@ export class TextCorpus implements Documents {
       const onBytes = (bytes: Buffer): void => {
         hash.update(bytes);
         done += bytes.length;
-        onProgress?.(done, size);
+        if (size >= LARGE_BYTES) onProgress?.(done, size);
       };
       const add = (start: number, end: number): void => extents.add(file, start, end);
       await (isJsonLines(path) ? indexJsonLines(path, add, onBytes) : indexText(path, separator, add, onBytes));

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../core/errors.ts';
 import type { ForwardFailure, ForwardReply, ForwardRequest, ForwardSetup } from './forward-worker.ts';
+import type { Floats, Halves, Prefix } from './parts.ts';
 import type { Site } from './site.ts';
 import type { TokenBatch } from './tokens.ts';
 
@@ -14,16 +15,16 @@ const DEPTH = 3;
 /** Weights that all workers may hold together; larger models get fewer workers with more threads each. */
 const WEIGHT_BYTES = 2 ** 30;
 
-interface Job {
+interface Job<A> {
   readonly batch: TokenBatch;
-  readonly resolve: (acts: Float32Array[]) => void;
-  readonly reject: (error: Error) => void;
+  resolve(acts: A[]): void;
+  reject(error: Error): void;
 }
 
-interface Runner {
+interface Runner<A> {
   readonly worker: Worker;
   /** Jobs that were sent, by their number. */
-  readonly sent: Map<number, Job>;
+  readonly sent: Map<number, Job<A>>;
 }
 
 /** Worker threads, and threads of the runtime in each. */
@@ -42,9 +43,9 @@ export function shareThreads(threads: number, parameters: number): ThreadShare {
   return { workers, threads: Math.floor(threads / workers) };
 }
 
-export class ForwardPool {
-  readonly #runners: readonly Runner[];
-  readonly #waiting: Job[] = [];
+export class ForwardPool<A extends Floats | Halves = Floats> {
+  readonly #runners: readonly Runner<A>[];
+  readonly #waiting: Job<A>[] = [];
   readonly #stop: Int32Array;
   #jobs = 0;
   #error: Error | undefined;
@@ -52,7 +53,7 @@ export class ForwardPool {
 
   private constructor(workers: readonly Worker[], stop: Int32Array) {
     this.#stop = stop;
-    this.#runners = workers.map((worker) => ({ worker, sent: new Map<number, Job>() }));
+    this.#runners = workers.map((worker) => ({ worker, sent: new Map<number, Job<A>>() }));
     for (const runner of this.#runners) {
       runner.worker.on('message', (message: ForwardReply) => this.#receive(runner, message));
       runner.worker.on('error', (error: Error) => this.#fail(error));
@@ -63,13 +64,27 @@ export class ForwardPool {
   }
 
   /** @throws InputError if the model cannot be loaded; UsageError's message as InputError if it has no such site */
-  static async start(folder: string, sites: readonly Site[], share: ThreadShare): Promise<ForwardPool> {
+  static start(folder: string, sites: readonly Site[], share: ThreadShare): Promise<ForwardPool> {
+    return ForwardPool.#start<Floats>(folder, sites, false, share);
+  }
+
+  /** A pool that gives binary16, as {@link Prefix.createHalf}. */
+  static startHalf(folder: string, sites: readonly Site[], share: ThreadShare): Promise<ForwardPool<Halves>> {
+    return ForwardPool.#start<Halves>(folder, sites, true, share);
+  }
+
+  static async #start<A extends Floats | Halves>(
+    folder: string,
+    sites: readonly Site[],
+    half: boolean,
+    share: ThreadShare,
+  ): Promise<ForwardPool<A>> {
     const stop = new Int32Array(new SharedArrayBuffer(4));
-    const setup: ForwardSetup = { folder, sites, threads: share.threads, stop };
+    const setup: ForwardSetup = { folder, sites, half, threads: share.threads, stop };
     const workers = Array.from({ length: share.workers }, () => new Worker(SCRIPT, { workerData: setup }));
     try {
       await Promise.all(workers.map(whenReady));
-      return new ForwardPool(workers, stop);
+      return new ForwardPool<A>(workers, stop);
     } catch (error) {
       // Those that did start would keep the process alive.
       await Promise.all(workers.map(end));
@@ -82,7 +97,7 @@ export class ForwardPool {
    * @returns [n, length, d] of every site; rows of padding positions mean nothing
    * @throws InputError if the runtime fails on it
    */
-  run(batch: TokenBatch): Promise<Float32Array[]> {
+  run(batch: TokenBatch): Promise<A[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ batch, resolve, reject });
       if (this.#error) this.#fail(this.#error);
@@ -113,13 +128,13 @@ export class ForwardPool {
     }
   }
 
-  #receive(runner: Runner, message: ForwardReply): void {
+  #receive(runner: Runner<A>, message: ForwardReply): void {
     if (message.kind === 'failed') this.#fail(errorOf(message.failure));
     if (message.kind !== 'done') return;
     const job = runner.sent.get(message.id);
     runner.sent.delete(message.id);
     this.#dispatch();
-    job?.resolve(message.acts);
+    job?.resolve(message.acts as A[]);
   }
 
   #fail(error: Error): void {

@@ -2,13 +2,15 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { SaeforestError } from '../core/errors.ts';
 import { LanguageModel } from './model.ts';
-import type { Prefix } from './parts.ts';
+import type { Floats, Halves, Prefix } from './parts.ts';
 import type { Site } from './site.ts';
 import type { TokenBatch } from './tokens.ts';
 
 export interface ForwardSetup {
   folder: string;
   sites: readonly Site[];
+  /** Give binary16. */
+  half: boolean;
   /** Threads of the runtime in this worker. */
   threads: number;
   /** One word of shared memory, not 0 once batches need not be run any more. */
@@ -27,11 +29,11 @@ export interface ForwardFailure {
 
 export type ForwardReply =
   | { kind: 'ready' }
-  | { kind: 'done'; id: number; acts: Float32Array<ArrayBuffer>[] }
+  | { kind: 'done'; id: number; acts: (Floats | Halves)[] }
   | { kind: 'failed'; failure: ForwardFailure };
 
 const port = parentPort as MessagePort;
-const { folder, sites, threads, stop } = workerData as ForwardSetup;
+const { folder, sites, half, threads, stop } = workerData as ForwardSetup;
 
 function reply(message: ForwardReply): void {
   const buffers = message.kind === 'done' ? message.acts.map(({ buffer }) => buffer) : [];
@@ -49,7 +51,7 @@ async function attempt(work: () => Promise<void>): Promise<void> {
   }
 }
 
-function serve(prefix: Prefix): void {
+function serve(prefix: Prefix<Floats | Halves>): void {
   port.on('message', (request: ForwardRequest) => {
     void attempt(async () => {
       if (request === null) {
@@ -68,5 +70,5 @@ function serve(prefix: Prefix): void {
 await attempt(async () => {
   // The model goes out of scope here: what stays is the runtime's copy of the weights.
   const model = await LanguageModel.open(folder);
-  serve(await model.prefix(sites, { threads }));
+  serve(await (half ? model.halfPrefix(sites, { threads }) : model.prefix(sites, { threads })));
 });

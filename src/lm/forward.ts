@@ -1,5 +1,6 @@
 /** Sequences through the model, in even batches. */
 import type { ForwardPool } from './forward-pool.ts';
+import type { Floats, Halves } from './parts.ts';
 import type { Sequence } from './sequences.ts';
 import { packTokens } from './tokens.ts';
 import { planBatches } from './windows.ts';
@@ -13,11 +14,11 @@ export const BATCH_TOKENS = 768;
  * @param store is given every sequence's activations at every site, [≥ tokens, d], valid during the call
  * @returns for every batch the positions that were computed for it, padding included, once its sequences are stored
  */
-export function forward<S extends Pick<Sequence, 'tokens'>>(
-  pool: ForwardPool,
+export function forward<S extends Pick<Sequence, 'tokens'>, A extends Floats | Halves>(
+  pool: ForwardPool<A>,
   sequences: readonly S[],
   { padId, d }: { padId: number; d: number },
-  store: (sequence: S, acts: readonly Float32Array[]) => void,
+  store: (sequence: S, acts: readonly A[]) => void,
 ): Promise<number>[] {
   return planBatches(sequences, BATCH_TOKENS).map(async (chosen) => {
     const members = chosen.map((i) => sequences[i]);
@@ -31,7 +32,7 @@ export function forward<S extends Pick<Sequence, 'tokens'>>(
       const [start, end] = [row * length * d, (row + 1) * length * d];
       store(
         sequence,
-        sites.map((acts) => acts.subarray(start, end)),
+        sites.map((acts) => acts.subarray(start, end) as A),
       );
     }
     return n * length;

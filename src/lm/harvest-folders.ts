@@ -22,7 +22,7 @@ export interface SiteHarvest {
 /** Rows of all sites; what is not the activations themselves is the same for all. */
 export interface SiteBatch extends Omit<ActivationBatch, 'acts'> {
   /** [rows, d], in the order of {@link HarvestFolders.sites}. */
-  readonly acts: readonly Float32Array[];
+  readonly acts: readonly ActivationBatch['acts'][];
 }
 
 /** The folder itself for one site, a sub-folder such as `resid_post-3` for each of several. */

@@ -16,6 +16,8 @@ export interface HarvestPlan {
   readonly reading: Reading;
   readonly sites: readonly SiteHarvest[];
   readonly rowsWanted: number;
+  /** Shards hold binary16, which the runtime itself converts to. */
+  readonly isHalf: boolean;
 }
 
 /** Rows of a shard, at most about 64 MiB as float32: what is held in memory until it is complete. */
@@ -51,5 +53,6 @@ export async function planHarvest(
       identity: { ...shared, layer: site.layer, hook: site.hook, tensor: tensors[i] },
     })),
     rowsWanted: options.tokens,
+    isHalf: shared.dtype === 'F16',
   };
 }

@@ -6,6 +6,7 @@ import type { Manifest } from '../activations/manifest.ts';
 import { InputError, InterruptedError } from '../core/errors.ts';
 import { ForwardPool, type ThreadShare } from './forward-pool.ts';
 import { forward } from './forward.ts';
+import type { Floats, Halves } from './parts.ts';
 import { HarvestFolders, type SiteBatch, type SiteHarvest } from './harvest-folders.ts';
 import { planHarvest, type HarvestOptions, type HarvestPlan } from './harvest-plan.ts';
 import { countKept, storeOrigins, storeRows } from './rows.ts';
@@ -14,7 +15,7 @@ import { readWindows, type Window } from './windows.ts';
 
 export type { HarvestOptions } from './harvest-plan.ts';
 
-/** Of one window at one site: 2^22 floats. */
+/** Of one window at one site as float32. */
 const WINDOW_BYTES = 16 * 2 ** 20;
 
 /** Of the windows that are in memory, all sites together; there are always two of them. */
@@ -70,7 +71,10 @@ export async function harvest(options: HarvestOptions, hooks: HarvestHooks = {})
   const plan = await planHarvest(options, hooks.onIndexing);
   const folders = HarvestFolders.open(options.out, plan.sites);
   try {
-    const pool = await ForwardPool.start(options.model, folders.sites, plan.reading.share);
+    const { share } = plan.reading;
+    const pool: ForwardPool<Floats | Halves> = plan.isHalf
+      ? await ForwardPool.startHalf(options.model, folders.sites, share)
+      : await ForwardPool.start(options.model, folders.sites, share);
     try {
       return await new Harvester(plan, folders, pool, hooks).run();
     } finally {
@@ -84,17 +88,17 @@ export async function harvest(options: HarvestOptions, hooks: HarvestHooks = {})
 class Harvester {
   readonly #plan: HarvestPlan;
   readonly #folders: HarvestFolders;
-  readonly #pool: ForwardPool;
+  readonly #pool: ForwardPool<Floats | Halves>;
   readonly #hooks: HarvestHooks;
   readonly #d: number;
   /** Windows that are read ahead of the one that is written. */
   readonly #ahead: number;
   /** Buffers of windows that were written: fresh memory of this size costs as much as the copying. */
-  readonly #spare: Float32Array[] = [];
+  readonly #spare: (Floats | Halves)[] = [];
   #tokens = 0;
   #positions = 0;
 
-  constructor(plan: HarvestPlan, folders: HarvestFolders, pool: ForwardPool, hooks: HarvestHooks) {
+  constructor(plan: HarvestPlan, folders: HarvestFolders, pool: ForwardPool<Floats | Halves>, hooks: HarvestHooks) {
     this.#plan = plan;
     this.#folders = folders;
     this.#pool = pool;
@@ -185,11 +189,12 @@ class Harvester {
   }
 
   /** At least `size` numbers. */
-  #buffer(size: number): Float32Array {
+  #buffer(size: number): Floats | Halves {
     const spare = this.#spare.pop();
     if (spare && spare.length >= size) return spare;
     // A window ends with the sequence that fills it.
-    return new Float32Array(Math.max(size, (windowTokens(this.#d) + this.#plan.reading.cut.context) * this.#d));
+    const usual = (windowTokens(this.#d) + this.#plan.reading.cut.context) * this.#d;
+    return new (this.#plan.isHalf ? Uint16Array : Float32Array)(Math.max(size, usual));
   }
 
   /** @throws InterruptedError as soon as the signal aborts */

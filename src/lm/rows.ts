@@ -30,11 +30,11 @@ export function storeOrigins(
  * Copies the rows of a sequence to `firstRow` and after.
  * @param acts [≥ tokens, d], dropped tokens included; @param into [rows, d]
  */
-export function storeRows(
-  into: Float32Array,
+export function storeRows<A extends Float32Array | Uint16Array>(
+  into: A,
   firstRow: number,
   tokens: Int32Array,
-  acts: Float32Array,
+  acts: A,
   d: number,
   dropped: number | undefined,
 ): void {

@@ -43,10 +43,10 @@ export function readSequences(source: TokenSource, cut: Cut, from: Place = START
 export const START: Place = { document: 0, offset: 0 };
 
 /** Every document by itself, in parts of one context and a rest. */
-function* cutDocuments({ count, tokens }: TokenSource, { context, bos }: Cut, from: Place): Generator<SequenceAt> {
+function* cutDocuments(source: TokenSource, { context, bos }: Cut, from: Place): Generator<SequenceAt> {
   const room = bos === undefined ? context : context - 1;
-  for (let { document, offset } = from; document < count; document++, offset = 0) {
-    const ids = tokens(document);
+  for (let { document, offset } = from; document < source.count; document++, offset = 0) {
+    const ids = source.tokens(document);
     for (; offset < ids.length; offset += room) {
       const part = ids.subarray(offset, offset + room);
       const isLast = offset + room >= ids.length;
@@ -72,10 +72,10 @@ function withBos(bos: number, part: Int32Array): Int32Array {
  * Documents laid end to end, a BOS before each of them and at the beginning of every context (models put what they cannot
  * use elsewhere onto the first position, and expect BOS there). Every context is full but the last one.
  */
-function* packDocuments({ count, tokens }: TokenSource, { context, bos }: Cut, from: Place): Generator<SequenceAt> {
+function* packDocuments(source: TokenSource, { context, bos }: Cut, from: Place): Generator<SequenceAt> {
   let packed = new Context(context);
-  for (let { document, offset } = from; document < count; document++, offset = 0) {
-    const ids = tokens(document);
+  for (let { document, offset } = from; document < source.count; document++, offset = 0) {
+    const ids = source.tokens(document);
     while (offset < ids.length) {
       if (bos !== undefined && (packed.size === 0 || offset === 0)) packed.add(Int32Array.of(bos), document);
       offset += packed.add(ids.subarray(offset), document);
@@ -85,7 +85,7 @@ function* packDocuments({ count, tokens }: TokenSource, { context, bos }: Cut, f
       packed = new Context(context);
     }
   }
-  if (packed.size > 0) yield { sequence: packed.sequence(), next: { document: count, offset: 0 } };
+  if (packed.size > 0) yield { sequence: packed.sequence(), next: { document: source.count, offset: 0 } };
 }
 
 /** A context that is being filled. */

@@ -5,7 +5,8 @@
  * The stream is a chain of additions r' = r + f(r) that are all bottlenecks (see bottlenecks.ts): the sum of one leads to
  * the skip operand of the next. Other additions do not look like that: an epsilon, a bias or a constant has no f; rotary
  * positions add two products and not the vector itself; a mask is not computed from the scores; the sums inside GELU are
- * by-passed. A sublayer is attention if it multiplies activations with activations, which weights × activations do not.
+ * by-passed. A sublayer is attention if it mixes positions: it multiplies activations with activations, which weights ×
+ * activations do not, or is a convolution or recurrence in the place of attention.
  *
  * A block starts at each addition whose f contains attention, and ends before the next: sequential blocks have two
  * additions (attention, MLP), parallel ones a single sum of three terms in any grouping.
@@ -31,23 +32,29 @@ export interface Trunk {
   /** Graph output that everything leads to. */
   readonly logits: string;
   readonly blocks: readonly Block[];
-  /** The whole stream in order: what enters the first block, then the sum of every sublayer. */
-  readonly stream: readonly string[];
 }
 
-/** @throws InputError if there is no residual stream, naming the tensors that come nearest */
-export function findTrunk(graph: Graph, where: string): Trunk {
+/**
+ * @param layers number of blocks, if it is known
+ * @throws InputError if there is no residual stream, another number of blocks, or no telling which of several streams it
+ * is, naming the tensors that come nearest
+ */
+export function findTrunk(graph: Graph, where: string, layers?: number): Trunk {
   const logits = findLogits(graph);
   const bottlenecks = new Bottlenecks(graph, logits);
   const additions = findAdditions(graph, bottlenecks);
-  const chain = longestChain(graph, bottlenecks, additions);
-  const first = chain.findIndex(isAttention);
-  if (first < 0) throw noTrunk(graph, additions, where);
-  // A sum before the first attention belongs to the embedding.
-  const inBlocks = chain.slice(first);
-  const end = endOfStream(graph, bottlenecks, inBlocks);
-  const stream = inBlocks.flatMap(({ skip, sum }) => [skip, sum]);
-  return { logits, blocks: asBlocks(inBlocks, end), stream: [...new Set([...stream, end])] };
+  const candidates = findStreams(graph, bottlenecks, additions);
+  if (candidates.length === 0) throw noTrunk(graph, additions, where);
+  const fitting = candidates.filter((stream) => stream.filter(isAttention).length === layers);
+  const [stream, ...others] = fitting.length > 0 ? fitting : candidates;
+  if (others.length > 0) throw ambiguous([stream, ...others], where);
+  const blocks = asBlocks(stream, endOfStream(graph, bottlenecks, stream));
+  if (layers === undefined || layers === blocks.length) return { logits, blocks };
+  throw new InputError(
+    `config.json says ${layers} layers, but ${blocks.length} blocks were found in the graph, ` +
+      `with these residual tensors: ${list(blocks.map(({ post }) => post))}`,
+    { where, hint: 'check that config.json and the ONNX file belong together; every block must have attention' },
+  );
 }
 
 const isAttention = ({ attention }: Addition): boolean => attention.length > 0;
@@ -90,42 +97,67 @@ function endOfStream(graph: Graph, bottlenecks: Bottlenecks, additions: readonly
   return end;
 }
 
-/** The output that is computed from most of the graph (caches of keys and values, or hidden states, need less of it). */
+/**
+ * The output by that name, or the one that is computed from most of the graph (caches of keys and values, or hidden
+ * states, need less of it).
+ */
 function findLogits(graph: Graph): string {
+  if (graph.outputs.includes('logits')) return 'logits';
   const sizes = graph.outputs.map((output) => graph.ancestors(output).size);
   return graph.outputs[sizes.indexOf(Math.max(...sizes))];
 }
 
 /**
- * The chain of additions with the most attention sublayers, ties broken by its length: sums inside a sublayer form
- * shorter chains, since each of them lacks at least the attention around or before it.
+ * Chains of additions with attention that do not lie inside another, the one with the most attention first; the sums
+ * before the first attention are left out, since they belong to the embedding. (Sums inside a sublayer form chains too,
+ * and may join the chain around them.)
  */
-function longestChain(
-  graph: Graph,
-  bottlenecks: Bottlenecks,
-  additions: ReadonlyMap<string, Addition>,
-): readonly Addition[] {
-  const score = new Map<string, readonly [attention: number, additions: number]>();
-  const starts = [...graph.inputs, ...graph.nodes.flatMap(({ output }) => output)].filter(
-    (tensor) => tensor !== '' && bottlenecks.matters(tensor),
-  );
-  let best: string | undefined;
-  for (const start of starts.toReversed()) {
-    const [attention, length] = score.get(bottlenecks.next(start) ?? '') ?? [0, 0];
-    const addition = additions.get(start);
-    const own = addition
-      ? ([attention + Number(isAttention(addition)), length + 1] as const)
-      : ([attention, length] as const);
-    score.set(start, own);
-    const [bestAttention, bestLength] = score.get(best ?? '') ?? [0, 0];
-    if (own[0] > bestAttention || (own[0] === bestAttention && own[1] > bestLength)) best = start;
+function findStreams(graph: Graph, bottlenecks: Bottlenecks, additions: ReadonlyMap<string, Addition>): Addition[][] {
+  const streams = new Map<string, { chain: Addition[]; blocks: number; inside: ReadonlySet<string> }>();
+  for (const whole of findChains(bottlenecks, additions)) {
+    const chain = whole.slice(Math.max(0, whole.findIndex(isAttention)));
+    const [{ skip }] = chain;
+    const blocks = chain.filter(isAttention).length;
+    if (blocks > 0) streams.set(skip, { chain, blocks, inside: graph.descendants(skip) });
   }
-  const chain: Addition[] = [];
-  for (let tensor = best; tensor !== undefined; tensor = bottlenecks.next(tensor)) {
-    const addition = additions.get(tensor);
-    if (addition) chain.push(addition);
+  const isInside = (skip: string, blocks: number): boolean =>
+    [...streams].some(([start, other]) => start !== skip && other.inside.has(skip) && other.blocks >= blocks);
+  return [...streams]
+    .filter(([skip, { blocks }]) => !isInside(skip, blocks))
+    .map(([, { chain }]) => chain)
+    .sort((a, b) => b.filter(isAttention).length - a.filter(isAttention).length);
+}
+
+/** Additions that lead from one to the next by bottlenecks only; chains may join. */
+function findChains(bottlenecks: Bottlenecks, additions: ReadonlyMap<string, Addition>): Addition[][] {
+  const next = new Map<Addition, Addition>();
+  for (const addition of additions.values()) {
+    for (let tensor: string | undefined = addition.sum; tensor !== undefined; tensor = bottlenecks.next(tensor)) {
+      const following = additions.get(tensor);
+      if (!following) continue;
+      next.set(addition, following);
+      break;
+    }
   }
-  return chain;
+  const reached = new Set(next.values());
+  return [...additions.values()]
+    .filter((addition) => !reached.has(addition))
+    .map((first) => {
+      const chain = [first];
+      for (let addition = next.get(first); addition; addition = next.get(addition)) chain.push(addition);
+      return chain;
+    });
+}
+
+function ambiguous(candidates: readonly (readonly Addition[])[], where: string): InputError {
+  const named = candidates.map((chain) => {
+    const blocks = chain.filter(isAttention).length;
+    return `${blocks} ${blocks === 1 ? 'block' : 'blocks'} from "${chain[0].skip}" to "${chain[chain.length - 1].sum}"`;
+  });
+  return new InputError(`the residual stream is ambiguous: ${named.join('; ')}`, {
+    where,
+    hint: 'only models with one residual stream can be cut',
+  });
 }
 
 function noTrunk(graph: Graph, additions: ReadonlyMap<string, Addition>, where: string): InputError {

@@ -8,12 +8,16 @@ import { ConfigError } from '../core/errors.ts';
 import { NORMALIZATIONS } from '../activations/normalization.ts';
 import { synthBenchSchema } from '../activations/synth-bench/config.ts';
 import { toyTreeSchema } from '../activations/toy-tree.ts';
+import { liveSchema } from '../lm/live/config.ts';
 import type { Architecture } from '../sae/architecture.ts';
 import { architectureNamed } from '../sae/registry.ts';
 
+/** `acts` of a run that is fed by a language model while it trains. */
+export const LIVE = 'live';
+
 const common = {
   arch: z.string().describe('architecture, see `saeforest archs`'),
-  acts: z.string().min(1).describe('folder of harvested activations, synthetic:toy-tree or synthetic:bench-16k'),
+  acts: z.string().min(1).describe('folder of harvested activations, live, synthetic:toy-tree or synthetic:bench-16k'),
   tokens: z
     .number()
     .int()
@@ -46,6 +50,7 @@ const common = {
     .describe('steps in a row without a usable loss after which training stops'),
   toyTree: z.optional(toyTreeSchema).describe('shape of synthetic:toy-tree'),
   synthBench: z.optional(synthBenchSchema).describe('parameters of synthetic:bench-16k'),
+  live: z.optional(liveSchema).describe('language model and text of acts: live'),
 };
 
 const commonSchema = z.strictObject(common);
@@ -82,9 +87,26 @@ export function resolveConfig(raw: Record<string, unknown>, where: string): RunC
     common: Object.fromEntries(entries.filter(([key]) => !own.includes(key))) as CommonConfig,
     sae: Object.fromEntries(entries.filter(([key]) => own.includes(key))),
   };
+  checkLive(config.common, where);
   const problem = architecture.check?.(config.sae);
   if (problem) throw new ConfigError(problem, { where });
   return config;
+}
+
+/** @throws ConfigError where only one of `acts: live` and `live` is given */
+function checkLive({ acts, live }: CommonConfig, where: string): void {
+  if (acts === LIVE && !live) {
+    throw new ConfigError('acts: live needs a language model and its text', {
+      where,
+      hint: '--model FOLDER --text FILE --layer N',
+    });
+  }
+  if (acts !== LIVE && live) {
+    throw new ConfigError(`a language model is given, but the activations come from ${acts}`, {
+      where,
+      hint: '--acts live trains on the activations of the model itself',
+    });
+  }
 }
 
 /** The configuration as one flat object, in the order of the schema. */

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { ConfigError, InputError } from '../core/errors.ts';
 import { listFolder, outputError, readTextFile, writeFileAtomic, writeFully } from '../core/files.ts';
 import type { Normalization } from '../activations/normalization.ts';
+import { NormalizedSource } from '../activations/normalized-source.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { Device } from '../engine/device.ts';
 import type { TrainableSae } from '../sae/architecture.ts';
@@ -145,6 +146,19 @@ function stepOf(line: string): number {
   } catch {
     return Infinity;
   }
+}
+
+/** @param raw a source of raw rows @throws InputError if the run was trained on other ones */
+export async function checkTrainedOn(
+  { checkpoint, normalization, config }: OpenRun,
+  raw: ActivationSource,
+): Promise<void> {
+  const { identity } = await NormalizedSource.wrap(raw, normalization);
+  if (identity.hash === readState(checkpoint).sourceHash) return;
+  throw new InputError('the activations are not those that this run was trained on', {
+    where: checkpoint,
+    hint: `evaluate with the same data: ${config.common.acts} as it was, or harvest and name the folder with --acts`,
+  });
 }
 
 export interface OpenRun {

@@ -1,4 +1,7 @@
-/** The batches of a training: read once, normalised once for every kind of input that some SAE wants, uploaded once. */
+/**
+ * The batches of a training: the rows of every source are read once, normalised once for every kind of input that some SAE
+ * wants, and uploaded once.
+ */
 import { normalize, type Normalization } from '../activations/normalization.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { Device, Tensor } from '../engine/device.ts';
@@ -19,26 +22,33 @@ interface Lane {
   ahead: Float32Array;
 }
 
+/** Raw rows of one source, and the lanes that are made of them. */
+interface Origin {
+  readonly raw: ActivationSource;
+  readonly rows: Float32Array;
+  /** By their normalisation. */
+  readonly lanes: Map<string, Lane>;
+}
+
 export class Stream {
   readonly #device: Device;
-  readonly #raw: ActivationSource;
-  readonly #rows: Float32Array;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #origins = new Map<ActivationSource, Origin>();
   #loaded = -1;
   #reading: { step: number; ready: Promise<void> } | undefined;
 
-  /** @param sources all of the same raw rows */
+  /** @param sources those of one raw source share its rows */
   constructor(device: Device, sources: readonly ActivationSource[], batch: number) {
     this.#device = device;
-    this.#raw = rawOf(sources[0]);
-    if (sources.some((source) => rawOf(source) !== this.#raw)) throw new RangeError('sources of different rows');
-    const rows = (): Float32Array => new Float32Array(batch * this.#raw.d);
-    this.#rows = rows();
-    for (const { normalization } of sources) {
+    for (const source of sources) {
+      const raw = rawOf(source);
+      const rows = (): Float32Array => new Float32Array(batch * raw.d);
+      let origin = this.#origins.get(raw);
+      if (!origin) this.#origins.set(raw, (origin = { raw, rows: rows(), lanes: new Map() }));
+      const { normalization } = source;
       const key = JSON.stringify(normalization);
-      if (this.#lanes.has(key)) continue;
-      const x = device.persistent('f32', batch, this.#raw.d);
-      this.#lanes.set(key, { normalization, x, rows: rows(), ahead: rows() });
+      if (origin.lanes.has(key)) continue;
+      const x = device.persistent('f32', batch, raw.d);
+      origin.lanes.set(key, { normalization, x, rows: rows(), ahead: rows() });
     }
   }
 
@@ -48,17 +58,19 @@ export class Stream {
     if (this.#reading?.step !== step) this.#read(step);
     await this.#reading!.ready;
     this.#device.beginStep();
-    for (const lane of this.#lanes.values()) {
-      [lane.rows, lane.ahead] = [lane.ahead, lane.rows];
-      this.#device.write(lane.x, lane.rows);
+    for (const { lanes } of this.#origins.values()) {
+      for (const lane of lanes.values()) {
+        [lane.rows, lane.ahead] = [lane.ahead, lane.rows];
+        this.#device.write(lane.x, lane.rows);
+      }
     }
     this.#loaded = step;
     if (step + 1 < steps) this.#read(step + 1);
   }
 
   /** The loaded batch as one of the sources hands it out. */
-  feed({ normalization }: ActivationSource): Feed {
-    return this.#lanes.get(JSON.stringify(normalization))!;
+  feed(source: ActivationSource): Feed {
+    return this.#origins.get(rawOf(source))!.lanes.get(JSON.stringify(source.normalization))!;
   }
 
   #read(step: number): void {
@@ -69,10 +81,12 @@ export class Stream {
   }
 
   async #fill(step: number): Promise<void> {
-    await this.#raw.batch(step, this.#rows);
-    for (const { normalization, ahead } of this.#lanes.values()) {
-      ahead.set(this.#rows);
-      normalize(normalization, ahead, this.#raw.d);
+    for (const { raw, rows, lanes } of this.#origins.values()) {
+      await raw.batch(step, rows);
+      for (const { normalization, ahead } of lanes.values()) {
+        ahead.set(rows);
+        normalize(normalization, ahead, raw.d);
+      }
     }
   }
 }

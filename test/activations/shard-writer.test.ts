@@ -78,7 +78,7 @@ describe('a harvest', () => {
     let squared = 0;
     let firstRow = 0;
     for (const [doc, rows] of lengths.entries()) {
-      const stored = documentBatch(doc, rows, firstRow, 6).acts.map((x) => table[f32ToF16(x)]);
+      const stored = Float32Array.from(documentBatch(doc, rows, firstRow, 6).acts, (x) => table[f32ToF16(x)]);
       for (let i = 0; i < rows; i++) {
         const row = stored.subarray(6 * i, 6 * i + 6);
         row.forEach((x, j) => (mean[j] += x / total));
@@ -103,6 +103,19 @@ describe('a harvest', () => {
       .subarray(0, original.length)
       .forEach((x, i) => expect(Math.abs(x - original[i])).toBeLessThanOrEqual(tolerance * Math.abs(original[i])));
     file.close();
+  });
+
+  it('takes bits of binary16 as they are', () => {
+    harvest(path, identity(), lengths.slice(0, 8));
+    const files = contents(path);
+    const other = join(path, 'bits');
+    const writer = ShardWriter.open(other, identity());
+    for (const [doc, rows] of lengths.slice(0, 8).entries()) {
+      const batch = documentBatch(doc, rows, writer.rows, 6);
+      writer.append({ ...batch, acts: Uint16Array.from(batch.acts, f32ToF16) }, { nextDocument: doc + 1 });
+    }
+    writer.finish();
+    expect(contents(other)).toEqual(files);
   });
 
   it('without rows is complete and empty', () => {
@@ -249,8 +262,23 @@ describe('values that cannot be stored', () => {
     expect(spoiled('BF16', 3.4e38).hint).toMatch(/f32/);
   });
 
-  it('batches that contradict themselves are mistakes of the caller', () => {
+  it('among bits of binary16', () => {
     const writer = ShardWriter.open(path, identity());
+    for (const [code, message] of [
+      [0x7c00, 'an activation of more than 65504 does not fit into F16: row 1 (document 0, position 1, token 1)'],
+      [0xfc01, 'the model gave NaN at row 1 (document 0, position 1, token 1)'],
+    ] as const) {
+      const acts = new Uint16Array(4 * 6);
+      acts[6 + 5] = code;
+      const error = failure(() => writer.append({ ...documentBatch(0, 4, 0, 6), acts }, null));
+      expect(error.message).toBe(`${message}, element 5`);
+    }
+    writer.close();
+  });
+
+  it('batches that contradict themselves are mistakes of the caller', () => {
+    const writer = ShardWriter.open(path, identity({ dtype: 'BF16' }));
+    expect(() => writer.append({ ...documentBatch(2, 4, 4, 6), acts: new Uint16Array(24) }, null)).toThrow(RangeError);
     writer.append(documentBatch(3, 4, 0, 6), null);
     expect(() => writer.append(documentBatch(2, 4, 4, 6), null)).toThrow(RangeError);
     expect(() => writer.append({ ...documentBatch(4, 4, 4, 6), rows: 5 }, null)).toThrow(RangeError);

@@ -205,12 +205,12 @@ describe('a harvest', () => {
     const notes: string[] = [];
     const onNote = (line: string): void => void notes.push(line);
     hub.spoil = (_, answer) => void Object.assign(answer, refusal(404, 'RepoNotFound', 'gone'));
-    expect(await openHarvestedModel(acts, undefined, { onNote })).toMatch(
+    expect(await openHarvestedModel({ acts }, undefined, { onNote })).toMatch(
       /^there is no model tiny\/model .*--model FOLDER/,
     );
-    await expect(openHarvestedModel(acts, 'hf:tiny/model')).rejects.toThrow('there is no model tiny/model');
+    await expect(openHarvestedModel({ acts }, 'hf:tiny/model')).rejects.toThrow('there is no model tiny/model');
     hub.spoil = () => {};
-    const harvested = await openHarvestedModel(acts, undefined, { onNote });
+    const harvested = await openHarvestedModel({ acts }, undefined, { onNote });
     if (typeof harvested === 'string') throw new Error(harvested);
     expect(harvested.layer).toBe(1);
     expect(harvested.model.info.layers).toBe(2);

@@ -63,6 +63,36 @@ describe('binary16', () => {
   });
 });
 
+describe('encoding', () => {
+  it('of many values is that of each', () => {
+    const special = [
+      0,
+      -0,
+      NaN,
+      Infinity,
+      -Infinity,
+      MAX_F16,
+      65519,
+      65520,
+      -65520,
+      2 ** -14,
+      -(2 ** -25),
+      MAX_BF16,
+      3.4e38,
+    ];
+    const anyValue = fc.oneof(fc.float(), fc.float({ min: -1, max: 1 }), fc.constantFrom(...special));
+    fc.assert(
+      fc.property(fc.array(anyValue), (list) => {
+        const values = Float32Array.from(list);
+        const encoded = (dtype: 'F16' | 'BF16'): number[] => [...new Uint16Array(encodeFloats(dtype, values).buffer)];
+        expect(encoded('F16')).toEqual([...values].map(f32ToF16));
+        expect(encoded('BF16')).toEqual([...values].map(f32ToBf16));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe('bfloat16', () => {
   it('rounds to nearest even', () => {
     expect(f32ToBf16(1)).toBe(0x3f80);

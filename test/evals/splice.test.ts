@@ -154,7 +154,14 @@ describeWithShared('lm/stories3m', 'a real model with a reconstruction in place 
     const dictionary = bias ? new Float32Array(2 * d * d) : axes(d);
     const sae = linearSae(device, d, axes(d), dictionary, bias);
     const bosId = model.tokenizer.bosId!;
-    const harvested = { model, layer: LAYER, bosId, dropped: keepBos ? [] : [bosId], packed: false };
+    const harvested = {
+      model,
+      layer: LAYER,
+      hook: 'resid_post',
+      bosId,
+      dropped: keepBos ? [] : [bosId],
+      packed: false,
+    };
     const { metrics, skipped } = await evaluateCore(
       context(device, sae, memorySource(acts, d, of), {
         model: harvested,

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readManifest } from '../../src/activations/manifest.ts';
 import { verify } from '../../src/activations/verify.ts';
 import { InputError, InterruptedError, SaeforestError } from '../../src/core/errors.ts';
+import { encodeFloats } from '../../src/core/floats.ts';
 import { SafetensorsFile } from '../../src/formats/safetensors.ts';
 import { TextCorpus } from '../../src/lm/corpus.ts';
 import { ForwardPool, shareThreads } from '../../src/lm/forward-pool.ts';
@@ -12,40 +13,15 @@ import { LanguageModel } from '../../src/lm/model.ts';
 import { documentOrder, tokenSource } from '../../src/lm/documents.ts';
 import { readSequences } from '../../src/lm/sequences.ts';
 import type { Site } from '../../src/lm/site.ts';
-import { packTokens } from '../../src/lm/tokens.ts';
+import { packTokens, type TokenBatch } from '../../src/lm/tokens.ts';
 import { describeWithShared, sharedPath } from '../support/shared.ts';
-import { completeFolder, temporaryFolder } from './folder.ts';
-import { tinyTransformer } from './tiny.ts';
+import { temporaryFolder } from './folder.ts';
+import { BOS_FILES, overflowingModel, wordFile, wordModel } from './words.ts';
 
 const post = (layer: number): Site => ({ layer, hook: 'resid_post' });
-const WORDS = ['the', 'dog', 'cat', 'sees'];
-const BOS = { 'tokenizer_config.json': { add_bos_token: true, bos_token: '<s>' } };
-
-function tinyModel(files: Record<string, object> = BOS): string {
-  return completeFolder(tinyTransformer({ layers: 2, wiring: 'sequential' }).model, files);
-}
-
-/** A model whose embedding of "cat" has `value` in one element. */
-const overflowing = (value: number): string => {
-  const { model } = tinyTransformer({ layers: 2, wiring: 'sequential' });
-  const { rawData } = model.graph!.initializer[0];
-  new DataView(rawData.buffer, rawData.byteOffset).setFloat32(4 * 4 * 8, value, true);
-  return completeFolder(model, BOS);
-};
-
-/** 1 … 40 words. */
-const document = (i: number): string =>
-  Array.from({ length: 1 + ((17 * i) % 40) }, (_, j) => WORDS[(i * j) % 4]).join(' ');
-
-function tinyText(documents = 50): string {
-  const path = join(temporaryFolder(), 'text.txt');
-  writeFileSync(path, Array.from({ length: documents }, (_, i) => document(i)).join('\n---\n'));
-  return path;
-}
-
 const tiny = (changes: Partial<HarvestOptions> = {}): HarvestOptions => ({
-  model: tinyModel(),
-  text: [tinyText()],
+  model: wordModel(),
+  text: [wordFile(50)],
   sites: [post(1)],
   tokens: 300,
   out: join(temporaryFolder(), 'acts'),
@@ -126,6 +102,15 @@ async function failure(work: Promise<unknown>): Promise<SaeforestError> {
   return error;
 }
 
+/** A harvest that is interrupted after its first shard. */
+async function interrupted(options: HarvestOptions): Promise<SaeforestError> {
+  const controller = new AbortController();
+  const onProgress = ({ rows }: { rows: number }): void => void (rows > 70_000 && controller.abort());
+  const error = await failure(harvest(options, { signal: controller.signal, onProgress }));
+  expect(error).toBeInstanceOf(InterruptedError);
+  return error;
+}
+
 describe('a harvest', () => {
   it('stores what the model gives for one sequence after the other, without BOS', async () => {
     const options = tiny();
@@ -138,7 +123,7 @@ describe('a harvest', () => {
   });
 
   it('stores BOS if asked to, and prepends nothing to a model without BOS', async () => {
-    for (const changes of [{ keepBos: true }, { model: tinyModel({}) }]) {
+    for (const changes of [{ keepBos: true }, { model: wordModel({}) }]) {
       const options = tiny(changes);
       const [{ manifest }] = (await harvest(options)).sites;
       expectSameRows(readShard(options.out), await expectedRows(options, false));
@@ -147,7 +132,7 @@ describe('a harvest', () => {
   });
 
   it('packs documents into full contexts', async () => {
-    for (const changes of [{}, { keepBos: true }, { model: tinyModel({}) }]) {
+    for (const changes of [{}, { keepBos: true }, { model: wordModel({}) }]) {
       const options = tiny({ ...changes, pack: true });
       const { sites, padding } = await harvest(options);
       const hasBos = !('model' in changes);
@@ -179,10 +164,10 @@ describe('a harvest', () => {
   it('leaves nothing behind when it fails or is interrupted before the first shard', async () => {
     const outside = temporaryFolder();
     const out = join(outside, 'acts');
-    expect((await failure(harvest(tiny({ model: overflowing(1e6), out, dtype: 'F16' })))).render()).toMatch(
+    expect((await failure(harvest(tiny({ model: overflowingModel(1e6), out, dtype: 'F16' })))).render()).toMatch(
       /does not fit into F16: row \d+ \(document \d+, position \d+, token 4\)[^]*bf16/,
     );
-    expect((await failure(harvest(tiny({ model: overflowing(NaN), out })))).render()).toMatch(
+    expect((await failure(harvest(tiny({ model: overflowingModel(NaN), out })))).render()).toMatch(
       /the model gave NaN at row \d+/,
     );
     const controller = new AbortController();
@@ -192,7 +177,7 @@ describe('a harvest', () => {
     expect(interrupted.message).toBe('interrupted: nothing was stored yet');
     expect(existsSync(out)).toBe(false);
     mkdirSync(out);
-    await failure(harvest(tiny({ model: overflowing(NaN), out })));
+    await failure(harvest(tiny({ model: overflowingModel(NaN), out })));
     expect(readdirSync(out)).toEqual([]);
   });
 
@@ -207,21 +192,22 @@ describe('a harvest', () => {
       vocab_size: 11,
       max_position_embeddings: 12,
     };
-    const bounded = tinyModel({ ...BOS, 'config.json': config });
+    const bounded = wordModel({ ...BOS_FILES, 'config.json': config });
     expect((await failure(harvest(tiny({ model: bounded })))).message).toContain("longer than the model's 12");
     const [{ manifest }] = (await harvest({ ...unstated, model: bounded })).sites;
     expect(manifest.identity.context).toBe(12);
   });
 
   it('needs sites that the model has, each once', async () => {
-    const refusal = async (...sites: Site[]): Promise<string> => (await failure(harvest(tiny({ sites })))).message;
-    expect(await refusal(post(0), post(2))).toContain('there is no layer 2: the model has layers 0 to 1');
-    expect(await refusal(post(0), post(1), post(0))).toBe('resid_post 0 is asked for twice');
+    const missing = await failure(harvest(tiny({ sites: [post(0), post(2)] })));
+    expect(missing.message).toContain('there is no layer 2: the model has layers 0 to 1');
+    const twice = await failure(harvest(tiny({ sites: [post(0), post(1), post(0)] })));
+    expect(twice.message).toBe('resid_post 0 is asked for twice');
   });
 
   it('refuses tokens that the model does not know, before anything is written', async () => {
     const config = { architectures: ['T'], num_hidden_layers: 2, hidden_size: 8, vocab_size: 5 };
-    const options = tiny({ model: tinyModel({ ...BOS, 'config.json': config }) });
+    const options = tiny({ model: wordModel({ ...BOS_FILES, 'config.json': config }) });
     expect((await failure(harvest(options))).message).toMatch(/holds token 5 \(sees\), but the model knows 5 tokens/);
     expect(existsSync(options.out)).toBe(false);
   });
@@ -233,11 +219,10 @@ describe('a harvest', () => {
   });
 });
 
-describe('a harvest of several sites', () => {
-  const SITES: Site[] = [post(1), { layer: 0, hook: 'mlp_out' }, { layer: 1, hook: 'resid_pre' }];
-  const folders = (out: string): string[] =>
-    ['resid_post-1', 'mlp_out-0', 'resid_pre-1'].map((name) => join(out, name));
+const SITES: Site[] = [post(1), { layer: 0, hook: 'mlp_out' }, { layer: 1, hook: 'resid_pre' }];
+const folders = (out: string): string[] => ['resid_post-1', 'mlp_out-0', 'resid_pre-1'].map((name) => join(out, name));
 
+describe('a harvest of several sites', () => {
   it('stores for each what a harvest of it alone stores', async () => {
     const options = tiny({ sites: SITES });
     const { sites } = await harvest(options);
@@ -286,7 +271,7 @@ describe('a harvest of several sites', () => {
   it('leaves nothing behind when it fails', async () => {
     const outside = temporaryFolder();
     const out = join(outside, 'acts');
-    await failure(harvest(tiny({ sites: SITES, model: overflowing(NaN), out })));
+    await failure(harvest(tiny({ sites: SITES, model: overflowingModel(NaN), out })));
     expect(readdirSync(outside)).toEqual([]);
   });
 });
@@ -299,8 +284,27 @@ describe('the threads of a harvest', () => {
     expect(shareThreads(16, 7_000_000_000)).toEqual({ workers: 1, threads: 16 });
   });
 
+  it('give binary16 that is nearest to the float32', async () => {
+    // Subnormal, ordinary and infinite values.
+    for (const value of [1e-7, 1, 1e6]) {
+      const model = overflowingModel(value);
+      const share = { workers: 1, threads: 1 };
+      const [floats, halves] = [
+        await ForwardPool.start(model, SITES, share),
+        await ForwardPool.startHalf(model, SITES, share),
+      ];
+      const batch = (): TokenBatch => packTokens([Int32Array.of(2, 3, 4, 5, 4), Int32Array.of(4, 2)], 0);
+      const [exact, rounded] = [await floats.run(batch()), await halves.run(batch())];
+      for (const [i, values] of exact.entries()) {
+        expect(new Uint8Array(rounded[i].buffer)).toEqual(encodeFloats('F16', values));
+      }
+      await floats.close();
+      await halves.close();
+    }
+  });
+
   it('report a failure of the runtime to every batch that waits', async () => {
-    const pool = await ForwardPool.start(tinyModel(), [post(1)], { workers: 1, threads: 1 });
+    const pool = await ForwardPool.start(wordModel(), [post(1)], { workers: 1, threads: 1 });
     const runs = [[2, 3], [99], [2], [4], [5], [2]].map((ids) => pool.run(packTokens([Int32Array.from(ids)], 0)));
     const results = await Promise.allSettled(runs);
     expect(results[0].status).toBe('fulfilled');
@@ -317,19 +321,10 @@ describeWithShared('lm/stories260k', 'a harvest of a real model', (model) => {
     model,
     text: [sharedPath('data/tinystories-sample.txt')],
     sites: [post(0)],
-    tokens: 75_000,
+    tokens: 90_000,
     out: join(temporaryFolder(), 'acts'),
     ...changes,
   });
-
-  /** A harvest that is interrupted after its first shard. */
-  async function interrupted(options: HarvestOptions): Promise<SaeforestError> {
-    const controller = new AbortController();
-    const onProgress = ({ rows }: { rows: number }): void => void (rows > 65_536 && controller.abort());
-    const error = await failure(harvest(options, { signal: controller.signal, onProgress }));
-    expect(error).toBeInstanceOf(InterruptedError);
-    return error;
-  }
 
   it('has the same bytes with any number of threads, and after interruptions', async () => {
     const whole = real({ threads: 2 });

@@ -44,9 +44,10 @@ const options = (changes: Partial<WindowOptions> = {}): WindowOptions => ({
 const kept = (sequences: readonly { tokens: Int32Array }[]): number =>
   sequences.reduce((sum, { tokens }) => sum + countKept(tokens, BOS), 0);
 
+const order = (seed: number): number[] => Array.from({ length: 60 }, (_, i) => documentOrder(60, seed).at(i));
+
 describe('the order of documents', () => {
   it('is a permutation that the seed decides', () => {
-    const order = (seed: number): number[] => Array.from({ length: 60 }, (_, i) => documentOrder(60, seed).at(i));
     expect(order(5).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => i));
     expect(order(6)).not.toEqual(order(5));
   });

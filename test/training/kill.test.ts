@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.ts';
 import { ReferenceDevice } from '../../src/engine/reference/device.ts';
 import { openRun } from '../../src/training/runs.ts';
+import { wordFile, wordModel } from '../lm/words.ts';
 import {
   finalState,
   launch,
@@ -79,6 +80,14 @@ describe('a training that is killed', () => {
     const acts = makeShards(join(temporaryFolder(), 'acts'));
     const start = ['--acts', acts, '--arch', 'topk', '--tokens', '4800', ...FLAGS];
     await survives(12, 'shards', start, (out) => [out]);
+  });
+
+  it('ends with the same bits: two layers of a language model that runs beside it', { timeout: 240_000 }, async () => {
+    const source = ['--acts', 'live', '--model', wordModel(), '--text', wordFile(60)];
+    const saes = ['--sae', 'topk:layer=0', '--sae', 'topk:layer=1'];
+    const reading = sets('live.context=16', 'live.window=256', 'live.separator="---"', 'live.pack=true');
+    const start = [...source, ...saes, '--tokens', '3200', ...FLAGS, ...reading];
+    await survives(6, 'live', start, (out) => [join(out, 'topk-layer=0'), join(out, 'topk-layer=1')]);
   });
 
   it(
