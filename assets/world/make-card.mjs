@@ -12,6 +12,7 @@ const read = (name) => JSON.parse(readFileSync(here(name), 'utf8'));
 const training = read('training.json');
 const card = read('card.json');
 
+const control = ({ n, value }) => (n < 5 ? '–' : value.toFixed(2));
 const count = (n) => n.toLocaleString('en');
 const nats = ({ value }) => value.toFixed(3);
 const withInterval = ({ value, low, high }) => `${value.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
@@ -110,7 +111,6 @@ function probeTable(test, meaning) {
       ['level', 'concepts', ...sites],
       levels.map((level) => {
         const row = sites.map((site) => scores.find((score) => score.level === level && score.site === site));
-        const control = ({ n, value }) => (n < 5 ? '–' : value.toFixed(2));
         const cells = row.map((score) => (score ? `${nats(score.auc)} (${control(score.exchanged)})` : '–'));
         return [level, row.find(Boolean).auc.n, ...cells];
       }),

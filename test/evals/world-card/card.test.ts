@@ -10,10 +10,10 @@ import { World } from '../../../src/world/world.ts';
 const limits: CardLimits = {
   ngramTokens: 100_000,
   documents: 120,
-  probeDocuments: 600,
+  probeDocuments: 500,
   perMeaning: 8,
-  conceptsPerLevel: 3,
-  examples: 100,
+  conceptsPerLevel: 2,
+  examples: 60,
 };
 const world = new World();
 const model = await LanguageModel.open(join(import.meta.dirname, '../../../assets/world'));
