@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../core/errors.ts';
 import type { ForwardFailure, ForwardReply, ForwardRequest, ForwardSetup } from './forward-worker.ts';
-import type { Floats, Halves, Prefix } from './parts.ts';
+import type { Floats, Halves } from './parts.ts';
 import type { Site } from './site.ts';
 import type { TokenBatch } from './tokens.ts';
 
@@ -68,7 +68,7 @@ export class ForwardPool<A extends Floats | Halves = Floats> {
     return ForwardPool.#start<Floats>(folder, sites, false, share);
   }
 
-  /** A pool that gives binary16, as {@link Prefix.createHalf}. */
+  /** A pool that gives binary16, as `Prefix.createHalf`. */
   static startHalf(folder: string, sites: readonly Site[], share: ThreadShare): Promise<ForwardPool<Halves>> {
     return ForwardPool.#start<Halves>(folder, sites, true, share);
   }

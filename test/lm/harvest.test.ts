@@ -13,7 +13,7 @@ import { LanguageModel } from '../../src/lm/model.ts';
 import { documentOrder, tokenSource } from '../../src/lm/documents.ts';
 import { readSequences } from '../../src/lm/sequences.ts';
 import type { Site } from '../../src/lm/site.ts';
-import { packTokens, type TokenBatch } from '../../src/lm/tokens.ts';
+import { packTokens } from '../../src/lm/tokens.ts';
 import { describeWithShared, sharedPath } from '../support/shared.ts';
 import { temporaryFolder } from './folder.ts';
 import { BOS_FILES, overflowingModel, wordFile, wordModel } from './words.ts';
@@ -286,6 +286,7 @@ describe('the threads of a harvest', () => {
   });
 
   it('give binary16 that is nearest to the float32', async () => {
+    const texts = [Int32Array.of(2, 3, 4, 5, 4), Int32Array.of(4, 2)];
     // Subnormal, ordinary and infinite values.
     for (const value of [1e-7, 1, 1e6]) {
       const model = overflowingModel(value);
@@ -294,8 +295,8 @@ describe('the threads of a harvest', () => {
         await ForwardPool.start(model, SITES, share),
         await ForwardPool.startHalf(model, SITES, share),
       ];
-      const batch = (): TokenBatch => packTokens([Int32Array.of(2, 3, 4, 5, 4), Int32Array.of(4, 2)], 0);
-      const [exact, rounded] = [await floats.run(batch()), await halves.run(batch())];
+      const exact = await floats.run(packTokens(texts, 0));
+      const rounded = await halves.run(packTokens(texts, 0));
       for (const [i, values] of exact.entries()) {
         expect(new Uint8Array(rounded[i].buffer)).toEqual(encodeFloats('F16', values));
       }
