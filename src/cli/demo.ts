@@ -62,14 +62,10 @@ export const demo = defineCommand({
       {
         out: folder,
         seconds: (performance.now() - began) / 1000,
-        results: results.map(({ name, folder: run, recovery: { details: _, ...numbers }, kinds, leaves, links }) => ({
-          name,
-          run,
-          ...numbers,
-          kinds,
-          leaves,
-          links,
-        })),
+        results: results.map(({ name, folder: run, recovery, kinds, leaves, links }) => {
+          const { details: _details, ...numbers } = recovery;
+          return { name, run, ...numbers, kinds, leaves, links };
+        }),
       },
       ['', ...comparison(results), ...(await drawings(terminal, results, truth)), '', ...legend(folder, results)],
     );
@@ -169,8 +165,9 @@ function found({ rows, details }: TruthRecovery, belongs: (concept: number) => b
   return { occurring: occurring.length, found: recovered.length, holes: silent / recovered.length };
 }
 
+const percent = (share: number): string => (Number.isFinite(share) ? `${Math.round(100 * share)} %` : '–');
+
 function comparison(results: readonly Result[]): string[] {
-  const percent = (share: number): string => (Number.isFinite(share) ? `${Math.round(100 * share)} %` : '–');
   const rows = results.map(({ name, recovery, kinds, leaves, links }) => [
     name,
     recovery.variance_explained.toFixed(3),

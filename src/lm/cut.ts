@@ -42,12 +42,7 @@ const ATTRIBUTE_INT = 2;
  * Tokens → some tensors, all of them in one pass; nothing that none of them needs is computed.
  * @param as what they are converted to, whatever the model computes them in
  */
-export function cutPrefix(
-  model: OnnxModel,
-  graph: Graph,
-  tensors: readonly string[],
-  as: ElementType = FLOAT,
-): Part {
+export function cutPrefix(model: OnnxModel, graph: Graph, tensors: readonly string[], as: ElementType = FLOAT): Part {
   const kept = new Set(tensors.flatMap((tensor) => [...graph.ancestors(tensor)]));
   const nodes = select(graph, kept);
   // The stream after a block is the stream before the next: two sites may be one tensor.

@@ -185,7 +185,8 @@ describe('a harvest', () => {
     expect((await failure(harvest({ ...tiny(), context: 1 }))).message).toContain('too short');
     const { context: _, ...unstated } = tiny();
     // config.json says nothing, but the model has a table of 32 positions.
-    expect((await harvest(unstated)).sites[0].manifest.identity.context).toBe(32);
+    const ofTable = await harvest({ ...unstated, out: `${unstated.out}-table` });
+    expect(ofTable.sites[0].manifest.identity.context).toBe(32);
     const config = {
       architectures: ['T'],
       num_hidden_layers: 2,
