@@ -1,8 +1,8 @@
 """Trains the embedded model on text of the generated world and exports it for ONNX Runtime. Only contributors need this.
 
     pip install -r assets/world/requirements.txt
-    node bin/saeforest.js world text --split train --tokens 12400000 --out /tmp/world-text
-    python assets/world/train.py --data /tmp/world-text --work /tmp/world-training
+    node bin/saeforest.js world text --split train --tokens 12400000 --out world-text
+    python assets/world/train.py --data world-text --work world-training
 
 The state is saved every few minutes; the same command goes on where an interrupted one stopped. On one machine and one
 version of PyTorch a seed gives the same model; --work keeps what is only needed until then.
