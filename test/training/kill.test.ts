@@ -27,8 +27,8 @@ function killed(argv: string[], random: Random): Promise<Ended> {
   const delay = random.uniform() * (early ? 600 : 150);
   let timer: NodeJS.Timeout | undefined;
   return launch(argv, (child, err) => {
-    // The first line of progress comes with the first step.
-    if (early || err !== '') timer ??= setTimeout(() => child.kill('SIGKILL'), delay);
+    // The first line with a speed comes with the first step.
+    if (early || err.includes('tok/s')) timer ??= setTimeout(() => child.kill('SIGKILL'), delay);
   });
 }
 
