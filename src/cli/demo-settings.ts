@@ -17,7 +17,7 @@ export const HELD_OUT = 0.02;
 
 export const FULL: Size = { tokens: 1_200_000, batch: 1024, rows: 60_000 };
 /** Shows that everything works, in seconds. */
-export const QUICK: Size = { tokens: 60_000, batch: 512, rows: 8_000 };
+export const QUICK: Size = { tokens: 100_000, batch: 512, rows: 20_000 };
 
 /**
  * All with an L0 of 8 and about as many latents. Tree SAE takes the activations as they are: standardised token by token, as for
