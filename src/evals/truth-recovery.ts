@@ -20,7 +20,7 @@ import { contributing, COVERAGE, levelsOf, MIN_FIRINGS, restrict, rootMeanSquare
 import type { TruthRows } from './truth-rows.ts';
 
 /** First rows whose firings are kept for the extraction of a forest. */
-const SAMPLED_ROWS = 50_000;
+export const SAMPLED_ROWS = 50_000;
 /** Rows that tell the scale of the inputs. */
 const SCALE_ROWS = 1024;
 
@@ -36,15 +36,21 @@ export interface TruthRecoveryOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-export interface TruthRecovery {
-  readonly rows: number;
+export interface TruthRecovery extends FiringRecovery {
   /** 1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² in the SAE's input space. */
   readonly variance_explained: number;
-  /** Mean number of active latents, and of true features that are on. */
+  /** Mean number of active latents. */
   readonly l0: number;
-  readonly true_l0: number;
   /** Share of latents that never fired. */
   readonly dead_fraction: number;
+  readonly own_forest: boolean;
+}
+
+/** What is said of anything that fires, be it latents or probes. */
+export interface FiringRecovery {
+  readonly rows: number;
+  /** Mean number of true features that are on. */
+  readonly true_l0: number;
   /** Features that were on in at least {@link MIN_FIRINGS} rows; the following are about them. */
   readonly features: number;
   /** Features with a latent of their own (one to one, in each level that reconstructs alone) of at least `leastF1`. */
@@ -59,7 +65,6 @@ export interface TruthRecovery {
   readonly recovery: ForestRecovery;
   /** Edges that are neither true nor between two latents for the same feature, which stands in several levels. */
   readonly wrong_edges: number;
-  readonly own_forest: boolean;
   /** Largest F1 of a pair whose count was given up for the sake of memory; 0: every number is exact. */
   readonly forgotten_f1: number;
   /** Details for whoever wants to look closer. */
@@ -90,28 +95,45 @@ export async function recoverTruth(
   const { batchRows = 1024, leastF1 = 0.7 } = options;
   const count = Math.min(options.rows ?? 100_000, source.count);
   const stream = await measureRows(device, sae, source, normalization, { ...options, rows: count, batchRows });
-  const { overlap } = stream;
+  const parents = options.parents ?? sae.forest?.parent;
+  return {
+    ...recoverFromFirings(source.truth, stream, { leastF1, levels: levelsOf(sae), ...(parents && { parents }) }),
+    variance_explained: 1 - stream.error / stream.total,
+    l0: stream.active / count,
+    dead_fraction: stream.firedAtAll.filter((rows) => rows === 0).length / sae.width,
+    own_forest: options.parents === undefined && sae.forest !== undefined,
+  };
+}
 
+interface FiringOptions {
+  readonly leastF1: number;
+  /** In each of which a feature may stand once; all latents are one by default. */
+  readonly levels?: readonly LatentRange[];
+  /** `[latents]`; extracted by coverage from the sample by default. */
+  readonly parents?: ArrayLike<number>;
+}
+
+export function recoverFromFirings(
+  truth: Forest,
+  { overlap, sample }: Pick<Stream, 'overlap' | 'sample'>,
+  { leastF1, levels = [{ from: 0, to: overlap.latents }], parents }: FiringOptions,
+): FiringRecovery {
   const live = Array.from(overlap.fired.keys()).filter((latent) => overlap.fired[latent] >= MIN_FIRINGS);
   const seen = Array.from(overlap.on.keys()).filter((feature) => overlap.on[feature] >= MIN_FIRINGS);
-  const { feature, f1 } = matchInLevels(overlap, new Set(live), levelsOf(sae));
+  const { feature, f1 } = matchInLevels(overlap, new Set(live), levels);
   const matchedF1 = new Float64Array(overlap.features);
   feature.forEach((j, latent) => {
     if (j !== -1) matchedF1[j] = Math.max(matchedF1[j], f1[latent]);
   });
   const match = Int32Array.from(live, (latent) => (f1[latent] >= leastF1 ? feature[latent] : -1));
-  const parents = options.parents ?? sae.forest?.parent ?? extractForest(stream.sample!, COVERAGE).parent;
-  const forest = restrict(parents, live);
-  const recovery = forestRecovery(source.truth, forest, match);
+  const forest = restrict(parents ?? extractForest(sample!, COVERAGE).parent, live);
+  const recovery = forestRecovery(truth, forest, match);
   const copies = [...forest.edges()].filter(([p, c]) => match[p] !== -1 && match[p] === match[c]).length;
   const best = bestLatents(overlap);
   const average = (values: Float64Array): number => mean(seen.map((j) => values[j]));
   return {
-    rows: count,
-    variance_explained: 1 - stream.error / stream.total,
-    l0: stream.active / count,
-    true_l0: overlap.on.reduce((sum, rows) => sum + rows, 0) / count,
-    dead_fraction: stream.firedAtAll.filter((rows) => rows === 0).length / sae.width,
+    rows: overlap.rows,
+    true_l0: overlap.on.reduce((sum, rows) => sum + rows, 0) / overlap.rows,
     features: seen.length,
     features_recovered: seen.filter((j) => matchedF1[j] >= leastF1).length,
     feature_f1: average(matchedF1),
@@ -120,9 +142,8 @@ export async function recoverTruth(
     best_recall: average(best.recall),
     recovery,
     wrong_edges: recovery.edge.predicted - recovery.edge.predictedCorrect - copies,
-    own_forest: options.parents === undefined && sae.forest !== undefined,
     forgotten_f1: overlap.forgotten,
-    details: { live, forest, match, matchedF1, best, frequency: overlap.on.map((rows) => rows / count) },
+    details: { live, forest, match, matchedF1, best, frequency: overlap.on.map((rows) => rows / overlap.rows) },
   };
 }
 
