@@ -58,7 +58,7 @@ async function trainPlans(
   try {
     raws = await openRawSources(
       plans.map(({ config }) => config.common),
-      { threads: request.threads, note: request.note, onProgress: request.onPreparation },
+      { threads: request.threads, signal, note: request.note, onProgress: request.onPreparation },
     );
     const opened = [];
     for (const [i, plan] of plans.entries()) opened.push({ ...plan, source: await normalizedFor(raws[i], plan) });

@@ -17,6 +17,8 @@ export const BUILT_IN = ['synthetic:toy-tree', 'synthetic:bench-16k', LIVE] as c
 export interface OpenOptions {
   /** Threads of a language model. */
   threads?: number | undefined;
+  /** Ends the waiting for a language model. */
+  signal?: AbortSignal;
   /** Told when opening takes long. */
   note?: ((line: string) => void) | undefined;
   /** Told what a language model does before the first batch is there. */

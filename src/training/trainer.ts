@@ -45,7 +45,7 @@ export async function train({ device, members, signal, onProgress }: TrainOption
   const clock = new Clock(step);
 
   for (; step < steps; step++) {
-    await stream.load(step, steps);
+    await loadOrSave(stream, step, { device, members, steps });
     if (step === 0) for (const member of members) if (member.step === 0) await start(device, member, stream);
     const last = step + 1 === steps;
     const logged = step % logEvery === 0 || last;
@@ -67,13 +67,30 @@ export async function train({ device, members, signal, onProgress }: TrainOption
     }
     if (logged) report(onProgress, members, step + 1, steps, clock, batch);
     if (signal.aborted && !last) {
-      // A member that is ahead was saved when it got there.
-      for (const member of members) if (member.badInRow === 0) await member.save(device);
-      throw new InterruptedError(`stopped after step ${step + 1} of ${steps}; everything is saved`, {
-        hint: 'the same command with --resume goes on',
-      });
+      await stopAfter(step + 1, { device, members, steps });
     }
   }
+}
+
+type Training = Pick<TrainOptions, 'device' | 'members'> & { steps: number };
+
+/** A language model that the batches come from may be interrupted while it works on the next one. */
+async function loadOrSave(stream: Stream, step: number, training: Training): Promise<void> {
+  try {
+    await stream.load(step, training.steps);
+  } catch (error) {
+    if (error instanceof InterruptedError) await stopAfter(step, training);
+    throw error;
+  }
+}
+
+/** Saves everything that was begun. @throws InterruptedError */
+async function stopAfter(step: number, { device, members, steps }: Training): Promise<never> {
+  // A member that is ahead was saved when it got there.
+  for (const member of members) if (member.step > 0 && member.badInRow === 0) await member.save(device);
+  throw new InterruptedError(`stopped after step ${step} of ${steps}; everything is saved`, {
+    hint: 'the same command with --resume goes on',
+  });
 }
 
 async function start(device: Device, member: Member, stream: Stream): Promise<void> {

@@ -1,20 +1,11 @@
 /** `saeforest train --acts live`: a language model feeds the training. */
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Metric } from '../../src/evals/metric.ts';
 import { BOS_FILES, overflowingModel, wordFile, wordModel } from '../lm/words.ts';
-import {
-  finalState,
-  interrupted,
-  latestOf,
-  run,
-  sets,
-  SMALL,
-  temporaryFolder,
-  type Ended,
-} from '../training/support.ts';
+import { finalState, digests, latestOf, run, sets, SMALL, temporaryFolder, type Ended } from '../training/support.ts';
 
 const LIVE = sets('live.context=16', 'live.window=256', 'live.separator="---"', 'heldOut=0.2');
 
@@ -26,6 +17,22 @@ async function expectTrained(...argv: string[]): Promise<string> {
   expect(ended.code, ended.err).toBe(0);
   return out;
 }
+
+/** Runs a command with a Ctrl-C as soon as a condition holds. */
+async function interruptedOnce(condition: () => boolean, ...argv: string[]): Promise<Ended> {
+  const timer = setInterval(() => {
+    if (!condition()) return;
+    clearInterval(timer);
+    process.emit('SIGINT');
+  }, 2);
+  return run(...argv).finally(() => clearInterval(timer));
+}
+
+/** The first step was logged. */
+const isTraining = (out: string) => (): boolean =>
+  existsSync(out) && readdirSync(out, { recursive: true }).some((name) => isLog(join(out, String(name))));
+
+const isLog = (path: string): boolean => path.endsWith('metrics.jsonl') && statSync(path).size > 0;
 
 function expectOneMessage({ code, out, err }: Ended, message: RegExp | string): void {
   expect([code, out], err).toEqual([2, '']);
@@ -68,7 +75,7 @@ describe('train --acts live', () => {
     const whole = await expectTrained(...flags, '--tokens', '3200', '--set', 'live.pack=true');
     const out = join(temporaryFolder(), 'run');
     const start = ['train', '--out', out, '--threads', '2', ...SMALL, ...flags, '--tokens', '3200'];
-    const stopped = await interrupted(...start, '--set', 'live.pack=true');
+    const stopped = await interruptedOnce(isTraining(out), ...start, '--set', 'live.pack=true');
     expect(stopped.code, stopped.err).toBe(130);
     const resumed = await run('train', '--resume', '--out', out);
     expect(resumed.code, resumed.err).toBe(0);
@@ -78,11 +85,37 @@ describe('train --acts live', () => {
     expect((await run('train', '--resume', '--out', out)).err).toContain('nothing to do: the run is complete');
   });
 
+  it('stops at once while the model is at work, and leaves nothing that was not trained', async () => {
+    const before = process.listenerCount('SIGINT');
+    const out = join(temporaryFolder(), 'deep', 'run');
+    const slow = [...SMALL, ...LIVE, '--set', 'live.window=2000000', '--tokens', '3200'];
+    const argv = ['train', '--out', out, '--threads', '1', ...from(wordModel(), wordFile(60)), '--arch', 'topk'];
+    const listens = (): boolean => process.listenerCount('SIGINT') > before;
+    const stopped = await interruptedOnce(listens, ...argv, '--layer', '1', ...slow);
+    expect([stopped.code, stopped.out]).toEqual([130, '']);
+    expect(stopped.err).toMatch(
+      /^error: stopped while the language model was at work\n {2}try: run the same command again/m,
+    );
+    expect(existsSync(join(out, '..'))).toBe(false);
+  });
+
+  it('saves what was trained when it is stopped between two windows', async () => {
+    const out = join(temporaryFolder(), 'run');
+    const argv = ['--out', out, '--threads', '1', ...from(wordModel(), wordFile(60)), '--arch', 'topk', '--layer', '1'];
+    const slow = [...SMALL, ...LIVE, '--set', 'live.window=2048', '--tokens', '204800'];
+    const stopped = await interruptedOnce(isTraining(out), 'train', ...argv, ...slow);
+    expect(stopped.code, stopped.err).toBe(130);
+    expect(stopped.err).toMatch(/stopped after step \d+ of 6400; everything is saved\n {2}try: .*--resume/);
+    const step = Number(/after step (\d+)/.exec(stopped.err)![1]);
+    expect(latestOf(out)).toBe(join(out, 'checkpoints', String(step).padStart(7, '0')));
+    expect(Object.keys(digests(latestOf(out)))).toContain('/state.json');
+  });
+
   it('does not go on with another text, model or reading', async () => {
     const text = wordFile(60);
     const out = join(temporaryFolder(), 'run');
     const start = [...from(wordModel(), text), '--arch', 'topk', '--layer', '1', ...SMALL, ...LIVE];
-    await interrupted('train', '--out', out, ...start, '--tokens', '3200');
+    await interruptedOnce(isTraining(out), 'train', '--out', out, ...start, '--tokens', '3200');
     expectOneMessage(
       await run('train', '--resume', '--out', out, '--layer', '0'),
       /started with another configuration: live: was .*"layer":1.*, now .*"layer":0/,

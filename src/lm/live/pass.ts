@@ -7,7 +7,7 @@
  */
 import { DoubleBuffer } from '../../activations/double-buffer.ts';
 import type { RowOrigins } from '../../activations/source.ts';
-import { InputError } from '../../core/errors.ts';
+import { InputError, InterruptedError } from '../../core/errors.ts';
 import { Permutation } from '../../core/permutation.ts';
 import { Random } from '../../core/random.ts';
 import { ForwardPool } from '../forward-pool.ts';
@@ -38,6 +38,8 @@ export interface LiveOptions {
   threads?: number | undefined;
   /** Told about a model that is fetched from the Hub. */
   note?: ((line: string) => void) | undefined;
+  /** Ends the waiting for a window, which may take a minute. */
+  signal?: AbortSignal | undefined;
   /** Told what is done before the first batch is there. */
   onProgress?: ((what: string, done: number, of: number) => void) | undefined;
 }
@@ -103,7 +105,7 @@ export class LivePass {
         const index = Math.floor((first + done) / this.windowRows);
         const offset = first + done - index * this.windowRows;
         if (this.#first < 0) this.#first = index;
-        const window = await this.#windows.get(index);
+        const window = await this.#unlessInterrupted(this.#windows.get(index));
         const length = Math.min(rows - done, this.windowRows - offset);
         out.set(window[site].subarray(offset * d, (offset + length) * d), done * d);
         done += length;
@@ -135,14 +137,14 @@ export class LivePass {
     await this.#stream.seek(
       first,
       (row) => report('rows passed over', row, first),
-      () => this.#isClosed,
+      () => this.#isStopped,
     );
     const store = (sequence: NumberedSequence, sites: readonly Float32Array[]): void =>
       this.#scatter(sequence, sites, window, (row) => (row >= first && row < end ? order.indexOf(row - first) : -1));
     const running: Promise<unknown>[] = [];
     try {
       for (const group of inGroups(this.#stream.until(end))) {
-        if (this.#isClosed) break;
+        if (this.#isStopped) break;
         const done = Promise.all(this.#forward(group, store));
         // Awaited in its turn; until then a failure must not count as unhandled.
         done.catch(() => undefined);
@@ -200,6 +202,25 @@ export class LivePass {
       if (slot < 0) continue;
       for (const [i, acts] of sites.entries()) window[i].set(acts.subarray(pos * d, (pos + 1) * d), slot * d);
     }
+  }
+
+  get #isStopped(): boolean {
+    return this.#isClosed || this.options.signal?.aborted === true;
+  }
+
+  /** @throws InterruptedError as soon as the signal aborts */
+  #unlessInterrupted<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.options;
+    if (!signal) return work;
+    return new Promise((resolve, reject) => {
+      const stop = (): void =>
+        reject(
+          new InterruptedError('stopped while the language model was at work', { hint: 'run the same command again' }),
+        );
+      if (signal.aborted) stop();
+      signal.addEventListener('abort', stop, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
