@@ -7,20 +7,25 @@ import { feed } from './feeds.ts';
 import { widthsOf } from './measure.ts';
 import type { OnnxModel } from './onnx/model-file.ts';
 import type { ValueInfoProto } from './onnx/onnx_pb.ts';
+import { runBatch } from './run.ts';
 import { Session, type RunOptions } from './session.ts';
 import type { TokenBatch } from './tokens.ts';
 import type { Trunk } from './trunk.ts';
 
 /** Tokens → activations at one or more sites, in one pass that ends at the deepest of them. */
 export class Prefix {
-  readonly d: number;
   readonly #session: Session;
   readonly #inputs: readonly ValueInfoProto[];
+  readonly #stream: StreamType;
 
-  private constructor(session: Session, inputs: readonly ValueInfoProto[], d: number) {
+  private constructor(session: Session, inputs: readonly ValueInfoProto[], stream: StreamType) {
     this.#session = session;
     this.#inputs = inputs;
-    this.d = d;
+    this.#stream = stream;
+  }
+
+  get d(): number {
+    return this.#stream.d;
   }
 
   /**
@@ -31,23 +36,25 @@ export class Prefix {
     model: OnnxModel,
     graph: Graph,
     tensors: readonly string[],
-    { d }: StreamType,
+    stream: StreamType,
     options?: RunOptions,
   ): Promise<Prefix> {
     const part = cutPrefix(model, graph, tensors);
     const session = await Session.create(model, part, options);
-    const widths = await widthsOf(session, part.modelInputs, tensors);
+    const widths = await widthsOf(session, part.modelInputs, tensors, stream.isSingle);
     for (const [i, width] of widths.entries()) {
-      if (width === d) continue;
-      throw new InputError(`"${tensors[i]}" has width ${width}, the residual stream has ${d}`, { where: model.path });
+      if (width === stream.d) continue;
+      throw new InputError(`"${tensors[i]}" has width ${width}, the residual stream has ${stream.d}`, {
+        where: model.path,
+      });
     }
-    return new Prefix(session, part.modelInputs, d);
+    return new Prefix(session, part.modelInputs, stream);
   }
 
   /** @returns [n, length, d] for every site; rows of padding positions are finite but mean nothing */
   async run(batch: TokenBatch): Promise<Float32Array<ArrayBuffer>[]> {
-    const results = await this.#session.run(feed(this.#inputs, batch));
-    return results.map(({ data }) => data as Float32Array<ArrayBuffer>);
+    const feeds = (some: TokenBatch) => feed(this.#inputs, some);
+    return (await runBatch(this.#session, batch, this.#stream.isSingle, feeds)).map(({ data }) => data);
   }
 
   async release(): Promise<void> {
@@ -86,17 +93,20 @@ export class Suffix {
    */
   async run(batch: TokenBatch, residual: Float32Array): Promise<Float32Array> {
     const { n, length } = batch;
-    const { d, isFlat } = this.#stream;
-    const feeds = feed(this.#part.modelInputs, batch);
-    feeds[this.#part.residualInput] = new Tensor('float32', residual, isFlat ? [n * length, d] : [n, length, d]);
-    const [{ dims, data }] = await this.#session.run(feeds);
+    const { d, isFlat, isSingle } = this.#stream;
+    const { modelInputs, residualInput } = this.#part;
+    const [{ dims, data }] = await runBatch(this.#session, batch, isSingle, (some, first) => {
+      const rows = residual.subarray(first * length * d, (first + some.n) * length * d);
+      const shape = isFlat ? [some.n * length, d] : [some.n, length, d];
+      return { ...feed(modelInputs, some), [residualInput]: new Tensor('float32', rows, shape) };
+    });
     if (dims.length !== 3 || dims[0] !== n || dims[1] !== length) {
       throw new InputError(
         `the logits have shape [${dims.join(', ')}] for ${n} sequences of ${length} tokens, expected [${n}, ${length}, vocabulary]`,
         { where: this.#session.where, hint: 'export the model with the logits of all positions' },
       );
     }
-    return data as Float32Array;
+    return data;
   }
 
   async release(): Promise<void> {
