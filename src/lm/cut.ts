@@ -66,6 +66,8 @@ export interface StreamType {
   readonly d: number;
   /** [n·length, d] instead of [n, length, d], which is the same in memory. */
   readonly isFlat: boolean;
+  /** The model takes one sequence at a time. */
+  readonly isSingle: boolean;
 }
 
 /** Residual stream after block `layer` → logits. */

@@ -111,14 +111,26 @@ export function refusal(input: ValueInfoProto): string | undefined {
   if (!(elemType in TYPES)) return `has a type that cannot be given (number ${elemType} of ONNX)`;
   const declared = dimensionsOf(input);
   if (CACHE.test(input.name) && !declared) return 'has no declared shape';
-  const { dims } = feedInput(input, PROBE);
-  const isFree = declared?.every((size, i) => typeof size !== 'number' || size === dims[i]) ?? true;
-  if (isFree && (declared?.length ?? dims.length) === dims.length) return undefined;
+  if (fits(input, MANY) || fits(input, ONE)) return undefined;
   return `is fixed to the shape [${declared?.map((size) => size ?? '?').join(', ')}]`;
 }
 
+/** Whether an input takes one sequence only. */
+export function takesOne(input: ValueInfoProto): boolean {
+  return !fits(input, MANY);
+}
+
 /** No dimension of a fixed size is likely to be 3 or 5. */
-const PROBE = packTokens([new Int32Array(5), new Int32Array(5), new Int32Array(5)], 0);
+const MANY = packTokens([new Int32Array(5), new Int32Array(5), new Int32Array(5)], 0);
+const ONE = packTokens([new Int32Array(5)], 0);
+
+/** Whether what is fed has the declared shape. */
+function fits(input: ValueInfoProto, batch: TokenBatch): boolean {
+  const declared = dimensionsOf(input);
+  const { dims } = feedInput(input, batch);
+  if (!declared) return true;
+  return declared.length === dims.length && declared.every((size, i) => typeof size !== 'number' || size === dims[i]);
+}
 
 function feedInput(input: ValueInfoProto, batch: TokenBatch): Tensor {
   const [, values] = FEEDS.find(([pattern]) => pattern.test(input.name))!;

@@ -1,12 +1,12 @@
 /** What a run on a few tokens says about a model: the form of its residual stream, and whether it is causal. */
-import type { Tensor } from 'onnxruntime-node';
 import { InputError } from '../core/errors.ts';
 import { cutPrefix, cutRaw, type StreamType } from './cut.ts';
-import { feed } from './feeds.ts';
+import { feed, takesOne } from './feeds.ts';
 import type { Graph } from './graph.ts';
 import { elementTypeOf, FLOAT, type ElementType } from './onnx/element-types.ts';
 import type { OnnxModel } from './onnx/model-file.ts';
 import type { ValueInfoProto } from './onnx/onnx_pb.ts';
+import { runBatch, type Output } from './run.ts';
 import { Session } from './session.ts';
 import { packTokens, type TokenBatch } from './tokens.ts';
 
@@ -26,27 +26,38 @@ export async function measureStream(model: OnnxModel, graph: Graph, tensor: stri
   const session = await Session.create(model, part);
   try {
     const batch = probe(Math.max(2, Math.min(LAST_TOKENS, vocab)));
-    const [{ dims, data }] = await trial(session, part.modelInputs, batch);
+    const { dims, data, isSingle } = await trial(session, part.modelInputs, batch);
     const d = checkShape(dims, batch, tensor, model.path);
-    checkCausal(data as Float32Array, batch, d, model.path);
-    return { type, d, isFlat: dims.length === 2 };
+    checkCausal(data, batch, d, model.path);
+    return { type, d, isFlat: dims.length === 2, isSingle };
   } finally {
     await session.release();
   }
 }
 
-async function trial(session: Session, inputs: readonly ValueInfoProto[], batch: TokenBatch): Promise<Tensor[]> {
+/** All sequences at once, or one after the other if that fails: some exports promise batches, but cannot run them. */
+async function trial(
+  session: Session,
+  inputs: readonly ValueInfoProto[],
+  batch: TokenBatch,
+): Promise<Output & { isSingle: boolean }> {
+  const run = async (isSingle: boolean): Promise<Output & { isSingle: boolean }> => {
+    const [output] = await runBatch(session, batch, isSingle, (some) => feed(inputs, some));
+    return { ...output, isSingle };
+  };
   try {
-    return await session.run(feed(inputs, batch));
+    return await run(inputs.some(takesOne));
   } catch (error) {
-    throw new InputError(
-      `a trial of ${batch.n} sequences of ${batch.length} tokens failed: ${(error as Error).message}`,
-      {
-        where: session.where,
-        hint: 'the model may have been exported for sequences or batches of one size: export it with dynamic ones',
-        cause: error,
-      },
-    );
+    return run(true).catch(() => {
+      throw new InputError(
+        `a trial of ${batch.n} sequences of ${batch.length} tokens failed: ${(error as Error).message}`,
+        {
+          where: session.where,
+          hint: 'the model may have been exported for sequences or batches of one size: export it with dynamic ones',
+          cause: error,
+        },
+      );
+    });
   }
 }
 
@@ -55,9 +66,10 @@ export async function widthsOf(
   session: Session,
   inputs: readonly ValueInfoProto[],
   tensors: readonly string[],
+  isSingle: boolean,
 ): Promise<number[]> {
   const batch = probe(2);
-  const results = await session.run(feed(inputs, batch));
+  const results = await runBatch(session, batch, isSingle, (some) => feed(inputs, some));
   return results.map(({ dims }, i) => checkShape(dims, batch, tensors[i], session.where));
 }
 
@@ -90,7 +102,7 @@ function checkShape(dims: readonly number[], { n, length }: TokenBatch, tensor: 
   );
 }
 
-/** All sequences of the batch in one run: where activations are quantised by their range, it is the same for all. */
+/** Where activations are quantised by their range, it is the same for all sequences of one run. */
 function checkCausal(acts: Float32Array, { n, length }: TokenBatch, d: number, where: string): void {
   const change = (pos: number): number => {
     let most = 0;

@@ -8,24 +8,25 @@ import { widthsOf } from './measure.ts';
 import { FLOAT, FLOAT16, type ElementType } from './onnx/element-types.ts';
 import type { OnnxModel } from './onnx/model-file.ts';
 import type { ValueInfoProto } from './onnx/onnx_pb.ts';
+import { runBatch, type Floats, type Halves } from './run.ts';
 import { Session, type RunOptions } from './session.ts';
 import type { TokenBatch } from './tokens.ts';
 import type { Trunk } from './trunk.ts';
 
-export type Floats = Float32Array<ArrayBuffer>;
-/** The bits of binary16 values. */
-export type Halves = Uint16Array<ArrayBuffer>;
-
 /** Tokens → activations at one or more sites, in one pass that ends at the deepest of them. */
 export class Prefix<A extends Floats | Halves = Floats> {
-  readonly d: number;
   readonly #session: Session;
   readonly #inputs: readonly ValueInfoProto[];
+  readonly #stream: StreamType;
 
-  private constructor(session: Session, inputs: readonly ValueInfoProto[], d: number) {
+  private constructor(session: Session, inputs: readonly ValueInfoProto[], stream: StreamType) {
     this.#session = session;
     this.#inputs = inputs;
-    this.d = d;
+    this.#stream = stream;
+  }
+
+  get d(): number {
+    return this.#stream.d;
   }
 
   /**
@@ -57,36 +58,31 @@ export class Prefix<A extends Floats | Halves = Floats> {
     model: OnnxModel,
     graph: Graph,
     tensors: readonly string[],
-    { d }: StreamType,
+    stream: StreamType,
     as: ElementType,
     options?: RunOptions,
   ): Promise<Prefix<A>> {
     const part = cutPrefix(model, graph, tensors, as);
     const session = await Session.create(model, part, options);
-    const widths = await widthsOf(session, part.modelInputs, tensors);
+    const widths = await widthsOf(session, part.modelInputs, tensors, stream.isSingle);
     for (const [i, width] of widths.entries()) {
-      if (width === d) continue;
-      throw new InputError(`"${tensors[i]}" has width ${width}, the residual stream has ${d}`, { where: model.path });
+      if (width === stream.d) continue;
+      throw new InputError(`"${tensors[i]}" has width ${width}, the residual stream has ${stream.d}`, {
+        where: model.path,
+      });
     }
-    return new Prefix<A>(session, part.modelInputs, d);
+    return new Prefix<A>(session, part.modelInputs, stream);
   }
 
   /** @returns [n, length, d] for every site; rows of padding positions are finite but mean nothing */
   async run(batch: TokenBatch): Promise<A[]> {
-    const results = await this.#session.run(feed(this.#inputs, batch));
-    return results.map(({ data }) => bitsOf(data as A));
+    const feeds = (some: TokenBatch) => feed(this.#inputs, some);
+    return (await runBatch<A>(this.#session, batch, this.#stream.isSingle, feeds)).map(({ data }) => data);
   }
 
   async release(): Promise<void> {
     await this.#session.release();
   }
-}
-
-/** Where there is a Float16Array the runtime gives one, elsewhere the bits. */
-function bitsOf<A extends Floats | Halves>(values: A): A {
-  if (values instanceof Float32Array || values instanceof Uint16Array) return values;
-  const { buffer, byteOffset, length } = values as Halves;
-  return new Uint16Array(buffer, byteOffset, length) as A;
 }
 
 /** Residual stream → logits. */
@@ -120,17 +116,20 @@ export class Suffix {
    */
   async run(batch: TokenBatch, residual: Float32Array): Promise<Float32Array> {
     const { n, length } = batch;
-    const { d, isFlat } = this.#stream;
-    const feeds = feed(this.#part.modelInputs, batch);
-    feeds[this.#part.residualInput] = new Tensor('float32', residual, isFlat ? [n * length, d] : [n, length, d]);
-    const [{ dims, data }] = await this.#session.run(feeds);
+    const { d, isFlat, isSingle } = this.#stream;
+    const { modelInputs, residualInput } = this.#part;
+    const [{ dims, data }] = await runBatch(this.#session, batch, isSingle, (some, first) => {
+      const rows = residual.subarray(first * length * d, (first + some.n) * length * d);
+      const shape = isFlat ? [some.n * length, d] : [some.n, length, d];
+      return { ...feed(modelInputs, some), [residualInput]: new Tensor('float32', rows, shape) };
+    });
     if (dims.length !== 3 || dims[0] !== n || dims[1] !== length) {
       throw new InputError(
         `the logits have shape [${dims.join(', ')}] for ${n} sequences of ${length} tokens, expected [${n}, ${length}, vocabulary]`,
         { where: this.#session.where, hint: 'export the model with the logits of all positions' },
       );
     }
-    return data as Float32Array;
+    return data;
   }
 
   async release(): Promise<void> {

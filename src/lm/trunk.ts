@@ -34,6 +34,9 @@ export interface Trunk {
   readonly blocks: readonly Block[];
 }
 
+/** These change how the stream is written, not what it is. */
+const CONVERSIONS = new Set(['Cast', 'Identity']);
+
 /**
  * @param layers number of blocks, if it is known
  * @throws InputError if there is no residual stream, another number of blocks, or no telling which of several streams it
@@ -48,7 +51,7 @@ export function findTrunk(graph: Graph, where: string, layers?: number): Trunk {
   const fitting = candidates.filter((stream) => stream.filter(isAttention).length === layers);
   const [stream, ...others] = fitting.length > 0 ? fitting : candidates;
   if (others.length > 0) throw ambiguous([stream, ...others], where);
-  const blocks = asBlocks(stream, endOfStream(graph, bottlenecks, stream));
+  const blocks = asBlocks(graph, bottlenecks, stream);
   if (layers === undefined || layers === blocks.length) return { logits, blocks };
   throw new InputError(
     `config.json says ${layers} layers, but ${blocks.length} blocks were found in the graph, ` +
@@ -59,39 +62,47 @@ export function findTrunk(graph: Graph, where: string, layers?: number): Trunk {
 
 const isAttention = ({ attention }: Addition): boolean => attention.length > 0;
 
-function asBlocks(additions: readonly Addition[], end: string): Block[] {
-  const bounds = [...additions.keys(), additions.length].filter(
-    (i) => i === additions.length || isAttention(additions[i]),
-  );
-  return bounds.slice(0, -1).map((start, i) => {
-    const members = additions.slice(start, bounds[i + 1]);
-    return {
-      pre: additions[start].skip,
-      post: additions[bounds[i + 1]]?.skip ?? end,
-      attention: members.flatMap(({ attention }) => attention),
-      mlp: members.flatMap(({ other }) => other),
-    };
-  });
+function asBlocks(graph: Graph, bottlenecks: Bottlenecks, additions: readonly Addition[]): Block[] {
+  const starts = [...additions.keys()].filter((i) => isAttention(additions[i]));
+  const members = starts.map((start, i) => additions.slice(start, starts[i + 1]));
+  const sums = members.map((block) => block[block.length - 1].sum);
+  const streams = sums.slice(0, -1).map((sum, i) => streamAfter(graph, bottlenecks, sum, members[i + 1][0].skip));
+  streams.push(streamAtEnd(graph, bottlenecks, sums, streams));
+  return members.map((block, i) => ({
+    pre: i === 0 ? block[0].skip : streams[i - 1],
+    post: streams[i],
+    attention: block.flatMap(({ attention }) => attention),
+    mlp: block.flatMap(({ other }) => other),
+  }));
+}
+
+/** What the sum of a block is when it enters the next one: most often the sum itself; a norm of it, in post-norm models. */
+function streamAfter(graph: Graph, bottlenecks: Bottlenecks, sum: string, next: string): string {
+  let stream = sum;
+  for (let tensor = sum; tensor !== next;) {
+    tensor = bottlenecks.next(tensor)!;
+    if (!CONVERSIONS.has(graph.producerNode(tensor)!.opType)) stream = tensor;
+  }
+  return stream;
 }
 
 /**
- * The stream after the last block. Where the sums are normalised before they go on (post-norm models), the last one has
- * such a norm as well, and it belongs to the block: the operators between the last sum and the head are those that
- * stand between every other block's last sum and the next block.
+ * The stream after the last block. Where something stands between the sums and the blocks after them, it belongs to the
+ * last block as well, if it is there: the same operators follow its sum.
  */
-function endOfStream(graph: Graph, bottlenecks: Bottlenecks, additions: readonly Addition[]): string {
-  const last = additions[additions.length - 1];
-  const before = additions.findIndex((_, i) => i + 1 < additions.length && isAttention(additions[i + 1]));
-  if (before < 0) return last.sum;
-  const pattern = additions[before];
-  const next = additions[before + 1].skip;
-  let end = last.sum;
-  for (let tensor = pattern.sum; tensor !== next;) {
-    const following = bottlenecks.next(tensor);
+function streamAtEnd(
+  graph: Graph,
+  bottlenecks: Bottlenecks,
+  sums: readonly string[],
+  streams: readonly string[],
+): string {
+  const last = sums[sums.length - 1];
+  let end = last;
+  for (let tensor = sums[0]; streams.length > 0 && tensor !== streams[0];) {
+    tensor = bottlenecks.next(tensor)!;
     const candidate = bottlenecks.next(end);
-    if (following === undefined || candidate === undefined) return last.sum;
-    if (graph.producerNode(following)?.opType !== graph.producerNode(candidate)?.opType) return last.sum;
-    tensor = following;
+    if (candidate === undefined) return last;
+    if (graph.producerNode(tensor)?.opType !== graph.producerNode(candidate)?.opType) return last;
     end = candidate;
   }
   return end;

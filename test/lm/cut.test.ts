@@ -55,7 +55,7 @@ describe('cutPrefix and cutSuffix', () => {
           const whole = await run(tiny.model, feeds(batch, positions, graph.inputs));
           for (let layer = 0; layer < options.layers; layer++) {
             const prefix = cutPrefix(model, graph, [trunk.blocks[layer].post]);
-            const suffix = cutSuffix(model, graph, trunk, layer, { type: FLOAT, d: 8, isFlat: false });
+            const suffix = cutSuffix(model, graph, trunk, layer, { type: FLOAT, d: 8, isFlat: false, isSingle: false });
             const residual = await run(prefix.proto, feeds(batch, positions, namesOf(prefix.modelInputs)));
             const logits = await run(suffix.proto, {
               ...feeds(batch, positions, namesOf(suffix.modelInputs)),
@@ -73,7 +73,7 @@ describe('cutPrefix and cutSuffix', () => {
     const half = tinyTransformer({ layers: 2, wiring: 'sequential', norm: 'layer', half: true });
     const { model, graph, trunk } = parts(half.model);
     const prefix = cutPrefix(model, graph, [trunk.blocks[0].post]);
-    const suffix = cutSuffix(model, graph, trunk, 0, { type: FLOAT16, d: 8, isFlat: false });
+    const suffix = cutSuffix(model, graph, trunk, 0, { type: FLOAT16, d: 8, isFlat: false, isSingle: false });
     const residual = await run(prefix.proto, feeds(batch, positions, namesOf(prefix.modelInputs)));
     const logits = await run(suffix.proto, {
       ...feeds(batch, positions, namesOf(suffix.modelInputs)),
@@ -89,7 +89,7 @@ describe('cutPrefix and cutSuffix', () => {
     const tiny = tinyTransformer({ layers: 3, wiring: 'sequential' });
     const { model, graph, trunk } = parts(tiny.model);
     const prefix = cutPrefix(model, graph, [trunk.blocks[1].post]);
-    const suffix = cutSuffix(model, graph, trunk, 1, { type: FLOAT, d: 8, isFlat: false });
+    const suffix = cutSuffix(model, graph, trunk, 1, { type: FLOAT, d: 8, isFlat: false, isSingle: false });
     expect(outputsOf(prefix.proto).has(trunk.blocks[2].post)).toBe(false);
     expect(outputsOf(suffix.proto).has(trunk.blocks[0].post)).toBe(false);
     expect(outputsOf(suffix.proto).has(trunk.blocks[0].pre)).toBe(false);
@@ -108,7 +108,7 @@ describe('cutPrefix and cutSuffix', () => {
     const logits = b.node('MatMul', [y, b.node('Transpose', [table], [intsAttribute('perm', [1, 0])])]);
     const proto = asModel(b.graph(['input_ids'], [logits]));
     const { model, graph, trunk } = parts(proto);
-    const suffix = cutSuffix(model, graph, trunk, 0, { type: FLOAT, d: 4, isFlat: false });
+    const suffix = cutSuffix(model, graph, trunk, 0, { type: FLOAT, d: 4, isFlat: false, isSingle: false });
     expect(namesOf(suffix.modelInputs)).toEqual([]);
     const prefix = cutPrefix(model, graph, [y]);
     const input = feeds(packTokens([Int32Array.of(1, 2, 3)], 0), positions, ['input_ids']);

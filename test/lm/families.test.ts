@@ -129,6 +129,8 @@ quantisation. Where activations are quantised too (\`int8\`, \`uint8\`: DynamicQ
 their range in the whole batch. A difference in the last bit of a float32 then moves some to the next unit, so that prefix
 and suffix differ from the whole by a unit here and there; and the activations of a text depend a little on what else is in
 its batch.
+
+\`dynamo-23\` files run one sequence at a time: what they say about rotary positions holds for one sequence only.
 `,
     path,
   );

@@ -146,17 +146,30 @@ async function runSites(model: LanguageModel, batch: TokenBatch): Promise<Map<st
   return new Map(model.sites.map((site, i) => [siteName(site), results[i]]));
 }
 
-/** Logits of the untouched file. */
+/** Logits of the untouched file; one sequence after the other where it does not take several. */
 async function runWhole(path: string, batch: TokenBatch): Promise<Float32Array> {
   const { graph } = readOnnxModel(path);
   const weights = new Set(graph.initializer.map(({ name }) => name));
   const inputs = graph.input.filter(({ name }) => !weights.has(name));
   const session = await InferenceSession.create(path, { logSeverityLevel: 4, intraOpNumThreads: 1 });
+  const run = async (some: TokenBatch): Promise<Float32Array> =>
+    floatsOf((await session.run(feed(inputs, some))).logits);
   try {
-    return floatsOf((await session.run(feed(inputs, batch))).logits);
+    return await run(batch).catch(async () => {
+      const rows: number[] = [];
+      for (const row of rowsOf(batch)) rows.push(...(await run(row)));
+      return Float32Array.from(rows);
+    });
   } finally {
     await session.release();
   }
+}
+
+function rowsOf({ n, length, ids, mask }: TokenBatch): TokenBatch[] {
+  return Array.from({ length: n }, (_, row) => {
+    const [start, end] = [row * length, (row + 1) * length];
+    return { n: 1, length, ids: ids.subarray(start, end), mask: mask.subarray(start, end) };
+  });
 }
 
 function floatsOf({ type, data }: Tensor): Float32Array {

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { feed, refusal } from '../../src/lm/feeds.ts';
+import { feed, refusal, takesOne } from '../../src/lm/feeds.ts';
 import { ValueInfoProtoSchema, type ValueInfoProto } from '../../src/lm/onnx/onnx_pb.ts';
 import { packTokens } from '../../src/lm/tokens.ts';
 
@@ -65,14 +65,27 @@ describe('refusal', () => {
   it.each([
     ['pixel_values', FLOAT, ['b', 3, 224, 224], 'is not one that a language model is fed with'],
     ['input_ids', 8, ['b', 's'], 'has a type that cannot be given (number 8 of ONNX)'],
-    ['input_ids', INT64, [1, 's'], 'is fixed to the shape [1, s]'],
+    ['input_ids', INT64, [2, 's'], 'is fixed to the shape [2, s]'],
     ['input_ids', INT64, ['b', 128], 'is fixed to the shape [b, 128]'],
     ['input_ids', INT64, ['s'], 'is fixed to the shape [s]'],
     ['past_key_values.0.key', FLOAT, undefined, 'has no declared shape'],
-    ['past_key_values.0.key', FLOAT, [1, 4, 'past', 8], 'is fixed to the shape [1, 4, past, 8]'],
     ['past_key_values.0.key', FLOAT, ['batch', 4, 16, 8], 'is fixed to the shape [batch, 4, 16, 8]'],
     ['past_key_values.0.key', FLOAT, [1, 4, 16, 8], 'is fixed to the shape [1, 4, 16, 8]'],
   ])('of %s of type %i and shape %j', (name, elemType, dims, reason) => {
     expect(refusal(declared(name, elemType, dims))).toBe(reason);
+  });
+});
+
+describe('takesOne', () => {
+  it.each([
+    ['input_ids', INT64, [1, 's'], true],
+    ['past_key_values.0.key', FLOAT, [1, 4, 'past', 8], true],
+    ['input_ids', INT64, ['b', 's'], false],
+    ['input_ids', INT64, undefined, false],
+    ['use_cache_branch', BOOL, [1], false],
+  ])('of %s of type %i and shape %j: %s', (name, elemType, dims, expected) => {
+    const input = declared(name, elemType, dims);
+    expect(refusal(input)).toBeUndefined();
+    expect(takesOne(input)).toBe(expected);
   });
 });

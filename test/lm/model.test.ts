@@ -269,9 +269,43 @@ describe('LanguageModel', () => {
   it('refuses a model made for batches of a fixed size', async () => {
     const { model } = tinyTransformer({ layers: 2, wiring: 'sequential' });
     const [{ type }] = model.graph!.input;
-    type!.tensorType!.shape!.dim[0].value = { case: 'dimValue', value: 1n };
-    expect((await failure(completeFolder(model))).message).toContain('input "input_ids" is fixed to the shape [1, t]');
+    type!.tensorType!.shape!.dim[0].value = { case: 'dimValue', value: 2n };
+    expect((await failure(completeFolder(model))).message).toContain('input "input_ids" is fixed to the shape [2, t]');
   });
+
+  it.each(['by its declaration', 'by what it computes'])(
+    'runs a model of one sequence, %s, one after the other',
+    async (how) => {
+      const { model } = tinyTransformer({ layers: 2, wiring: 'sequential' });
+      if (how === 'by its declaration') {
+        for (const { type } of model.graph!.input) {
+          type!.tensorType!.shape!.dim[0].value = { case: 'dimValue', value: 1n };
+        }
+      } else {
+        // The mask is expanded to one sequence only, and then to another size of its own.
+        const [one] = model.graph!.node.filter(({ opType }) => opType === 'Unsqueeze');
+        const b = new GraphBuilder();
+        b.ints(1, 1, -1);
+        b.weights[0].name = 'one';
+        model.graph!.initializer.push(...b.weights);
+        const [output] = one.output;
+        one.output = ['unsqueezed'];
+        const reshape = create(NodeProtoSchema, { opType: 'Reshape', input: ['unsqueezed', 'one'], output: [output] });
+        model.graph!.node.splice(model.graph!.node.indexOf(one) + 1, 0, reshape);
+      }
+      const [several, single] = [completeFolder(tiny.model), completeFolder(model)].map(async (folder) => {
+        const opened = await LanguageModel.open(folder);
+        const [prefix, suffix] = [await opened.prefix([post(0)]), await opened.suffix(0)];
+        const [residual] = await prefix.run(batch);
+        return [residual, await suffix.run(batch, residual)];
+      });
+      for (const [i, values] of (await several).entries()) {
+        const got = (await single)[i];
+        expect(got).toHaveLength(values.length);
+        for (const k of [0, 7, 20, 31]) expect(got[k]).toBeCloseTo(values[k], 5);
+      }
+    },
+  );
 
   it('says so if a trial fails, as it does in a graph for sequences of one length', async () => {
     const b = new GraphBuilder();
