@@ -9,13 +9,18 @@ interface Slot<Buffer, Content> {
 export class DoubleBuffer<Buffer, Content> {
   readonly #allocate: () => Buffer;
   readonly #fill: (index: number, buffer: Buffer) => Promise<Content>;
+  readonly #end: number;
   #current: Slot<Buffer, Content> | undefined;
   #other: Slot<Buffer, Content> | undefined;
 
-  /** @param fill writes stretch `index` into a buffer; never called for two at once that share one */
-  constructor(allocate: () => Buffer, fill: (index: number, buffer: Buffer) => Promise<Content>) {
+  /**
+   * @param fill writes stretch `index` into a buffer; never called for two at once that share one
+   * @param end stretches from this one on are filled only when they are asked for
+   */
+  constructor(allocate: () => Buffer, fill: (index: number, buffer: Buffer) => Promise<Content>, end = Infinity) {
     this.#allocate = allocate;
     this.#fill = fill;
+    this.#end = end;
   }
 
   /**
@@ -31,7 +36,8 @@ export class DoubleBuffer<Buffer, Content> {
     const current = this.#current;
     try {
       const content = await current.ready;
-      if (this.#other?.index !== index + 1) this.#other = await this.#load(this.#other, index + 1);
+      const next = index + 1;
+      if (next < this.#end && this.#other?.index !== next) this.#other = await this.#load(this.#other, next);
       return content;
     } catch (error) {
       // Forget the failed one, so that another call fills it again.

@@ -52,7 +52,7 @@ export class LivePass {
   readonly #stream: TrainingStream;
   readonly #heldOut: HeldOutTexts;
   readonly #windows: DoubleBuffer<Float32Array<ArrayBuffer>[], Float32Array[]>;
-  /** Calls run one after the other: they share windows. */
+  /** Calls for training rows run one after the other: they share windows. */
   #last: Promise<unknown> = Promise.resolve();
   /** The first window that was asked for: while it is filled, nothing else happens. */
   #first = -1;
@@ -71,6 +71,7 @@ export class LivePass {
     this.#windows = new DoubleBuffer(
       () => sites.map(() => new Float32Array(this.windowRows * d)),
       (index, window) => this.#fill(index, window),
+      Math.ceil((options.rows ?? Infinity) / this.windowRows),
     );
   }
 
@@ -115,7 +116,7 @@ export class LivePass {
 
   /** Held-out rows of a site, as {@link HeldOutTexts.read}. */
   heldOut(site: number, start: number, out: Float32Array, origins?: RowOrigins): Promise<number> {
-    return this.#inTurn(() => this.#heldOut.read(site, start, out, this.reading.info.d, origins));
+    return this.#heldOut.read(site, start, out, this.reading.info.d, origins);
   }
 
   async close(): Promise<void> {
@@ -129,7 +130,6 @@ export class LivePass {
   async #fill(index: number, window: Float32Array[]): Promise<Float32Array[]> {
     const first = index * this.windowRows;
     const end = first + this.windowRows;
-    if (first >= (this.options.rows ?? Infinity)) return window;
     const order = new Permutation(this.windowRows, new Random(this.options.seed, 'window', index));
     const report = (what: string, done: number, of: number): void => {
       if (index === this.#first) this.options.onProgress?.(what, done, of);
