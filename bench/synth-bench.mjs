@@ -21,7 +21,9 @@ const began = process.cpuUsage();
 for (let index = 0; index < rows / BATCH; index++) for (const i of bench.sample(index, x).index) on[i]++;
 const { user, system } = process.cpuUsage(began);
 console.log(`${Math.round((rows / (user + system)) * 1e6)} rows per second of one core`);
-console.log(`${truth.edgeCount + bench.config.roots} features in ${bench.config.roots} trees, ${truth.edgeCount} edges`);
+console.log(
+  `${truth.edgeCount + bench.config.roots} features in ${bench.config.roots} trees, ${truth.edgeCount} edges`,
+);
 
 const inTree = (i) => truth.parent[i] !== -1 || truth.children(i).length > 0;
 const groups = [

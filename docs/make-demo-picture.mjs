@@ -15,15 +15,19 @@ const printed = execFileSync(process.execPath, [program, 'demo', '--out', join(f
 });
 rmSync(folder, { recursive: true });
 
-const [table, ...drawings] = printed.split(/\n\n(?=topk:|h-sae:)/);
-const blocks = [table.trim().split('\n'), ...drawings.map((text) => text.split('\n\n')[0].split('\n'))];
-const [width, lineHeight, top] = [920, 17, 28];
-const height = top + lineHeight * (blocks[0].length + 2 + Math.max(blocks[1].length, blocks[2].length)) + 8;
+const parts = printed
+  .trim()
+  .split('\n\n')
+  .map((part) => part.split('\n'));
+const table = parts.find(([first]) => first.includes('variance explained'));
+const drawings = parts.filter(([, second]) => second?.startsWith('recovered'));
+const [width, lineHeight, top] = [980, 17, 28];
+const height = top + lineHeight * (table.length + 2 + Math.max(...drawings.map(({ length }) => length))) + 8;
 const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 const color = (line) =>
   escape(line)
     .replaceAll('✓', '<tspan fill="#2e8b57">✓</tspan>')
-    .replaceAll(/[✗+](?= )/g, '<tspan fill="#c05050">$&</tspan>');
+    .replaceAll(/[✗](?= )/g, '<tspan fill="#c05050">$&</tspan>');
 const text = (line, x, y, bold) => `<text x="${x}" y="${y}"${bold ? ' font-weight="bold"' : ''}>${color(line)}</text>`;
 /** The two columns of a drawing stand apart whatever font the reader has. */
 const lines = ([title, ...rows], x, y) => {
@@ -32,23 +36,22 @@ const lines = ([title, ...rows], x, y) => {
     text(title, x, y, true),
     ...rows.flatMap((row, i) => [
       text(row.slice(0, split).trimEnd(), x, y + (i + 1) * lineHeight),
-      text(row.slice(split).trimEnd(), x + 190, y + (i + 1) * lineHeight),
+      text(row.slice(split).trimEnd(), x + 230, y + (i + 1) * lineHeight),
     ]),
   ];
 };
-const COLUMNS = [20, 120, 290, 350, 430, 580, 720];
+const COLUMNS = [20, 110, 270, 320, 450, 570, 640, 710, 780];
 const cells = (block) =>
   block.flatMap((line, i) => {
     const row = line.trim().split(/ {2,}/);
     return (i === 0 ? ['', ...row] : row).map((cell, c) => text(cell, COLUMNS[c], top + i * lineHeight, i === 0));
   });
-const y = top + lineHeight * (blocks[0].length + 1);
+const y = top + lineHeight * (table.length + 1);
 const svg = [
   `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="ui-monospace, monospace" font-size="13" xml:space="preserve">`,
   `<rect width="${width}" height="${height}" rx="8" fill="#fbfaf7"/>`,
-  ...cells(blocks[0]),
-  ...lines(blocks[1], 20, y),
-  ...lines(blocks[2], 480, y),
+  ...cells(table),
+  ...drawings.flatMap((drawing, i) => lines(drawing, 20 + i * 480, y)),
   '</svg>',
 ];
 writeFileSync(new URL('demo.svg', import.meta.url), `${svg.join('\n')}\n`);

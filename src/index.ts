@@ -43,5 +43,6 @@ export { runTraining, type TrainingOutcome, type TrainingRequest } from './cli/t
 export { openRun, type OpenRun } from './training/runs.ts';
 export { CpuDevice } from './engine/cpu/device.ts';
 export { Reconstructor, type Reconstruction } from './sae/reconstructor.ts';
+export { SynthBench } from './activations/synth-bench/synth-bench.ts';
 export { ToyTree } from './activations/toy-tree.ts';
 export { recoverToyTree, type ToyRecovery } from './evals/toy-recovery.ts';

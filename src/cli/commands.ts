@@ -12,7 +12,9 @@ import { extractCommand } from './extract.ts';
 import { harvestCommand } from './harvest.ts';
 import { lmFetch } from './lm-fetch.ts';
 import { lmInspect } from './lm-inspect.ts';
+import { worldCard } from './world-card.ts';
 import { worldText } from './world-text.ts';
+import { worldTree } from './world-tree.ts';
 
 export const commands: readonly Command[] = [
   demo,
@@ -23,6 +25,8 @@ export const commands: readonly Command[] = [
   evalCommand,
   extractCommand,
   worldText,
+  worldTree,
+  worldCard,
   archs,
   benchStep,
   benchToyTreeCommand,

@@ -72,7 +72,7 @@ export const harvestCommand = defineCommand({
   },
 });
 
-function progressLine({ rows, wanted, tokens, seconds, resumedRows }: HarvestProgress): string {
+export function progressLine({ rows, wanted, tokens, seconds, resumedRows }: HarvestProgress): string {
   const left = (seconds * Math.max(0, wanted - rows)) / (rows - resumedRows);
   const share = Math.min(100, (100 * rows) / wanted);
   return (

@@ -47,7 +47,7 @@ export function newPlans(request: PlanRequest): Plan[] {
   const { acts } = mergeKeys(shared, overrides);
   if (acts === undefined)
     throw new UsageError('no activations given', {
-      hint: '--acts FOLDER (made by saeforest harvest), --acts live, --acts synthetic:toy-tree or --acts synthetic:bench-16k',
+      hint: '--acts FOLDER (made by saeforest harvest), --acts live, synthetic:toy-tree or synthetic:bench-16k',
     });
   const wanted = saes.length > 0 ? saes : [{ arch: overrides.arch, keys: {}, where: configFile ?? 'command line' }];
   wanted.forEach(checkKeys);

@@ -8,13 +8,13 @@ import type { LatentRange } from '../engine/kernels.ts';
 import { measureAbsorption } from '../forest/absorption.ts';
 import { extractForest } from '../forest/extract.ts';
 import { Firings } from '../forest/firings.ts';
-import { Forest } from '../forest/forest.ts';
 import { drawRecovery } from '../forest/draw.ts';
 import { forestRecovery, type LinkScore } from '../forest/recovery.ts';
 import { cosinesOf, FiringAgreement, matchLatents } from '../forest/truth.ts';
 import type { Sae } from '../sae/architecture.ts';
 import { Reconstructor } from '../sae/reconstructor.ts';
 import { Spread, squaredDistance } from '../training/validation.ts';
+import { contributing, COVERAGE, levelsOf, MIN_FIRINGS, restrict, rootMeanSquare, rowNorms } from './live-latents.ts';
 
 export interface ToyRecovery {
   /** 1 − Σ‖x − x̂‖² / Σ‖x − x̄‖² over the held-out rows, in the SAE's input space. */
@@ -43,17 +43,6 @@ export interface ToyRecovery {
   drawing: string;
 }
 
-/** Latents that contribute in fewer rows than this are left out of the forest … */
-const MIN_FIRINGS = 20;
-/** … where contributing means adding a vector at least this long, as a share of the root mean square norm of the inputs. */
-const MIN_CONTRIBUTION = 0.1;
-
-/**
- * τ of the extraction: latents of a toy SAE fire by mistake more often than the published 0.9 allows, and children are rare
- * enough (P(child | parent) = 0.2) that one half tells a parent from its child.
- */
-const THRESHOLD = 0.5;
-
 /** @param source the toy tree, normalised as the SAE wants it */
 export async function recoverToyTree(
   device: Device,
@@ -74,12 +63,12 @@ export async function recoverToyTree(
   reconstructor.release();
   const spread = new Spread(d);
   spread.add(x);
-  const codes = contributing(all, decoder, x, d);
+  const codes = contributing(all, rowNorms(decoder, d), rootMeanSquare(x, d));
 
   const firings = new Firings(sae.width);
   firings.add(codes);
   const live = Array.from({ length: sae.width }, (_, i) => i).filter((i) => firings.countOf(i) >= MIN_FIRINGS);
-  const parents = sae.forest?.parent ?? extractForest(firings, { method: 'coverage', threshold: THRESHOLD }).parent;
+  const parents = sae.forest?.parent ?? extractForest(firings, COVERAGE).parent;
   const forest = restrict(parents, live);
 
   const rowsOfLive = Float32Array.from(live.flatMap((latent) => [...decoder.subarray(latent * d, (latent + 1) * d)]));
@@ -115,24 +104,6 @@ export async function recoverToyTree(
   };
 }
 
-/** The codes with entries that add next to nothing set to 0: an expert's atom is always on, but mostly at a tiny value. */
-function contributing(codes: Codes, decoder: Float32Array, x: Float32Array, d: number): Codes {
-  const rootMeanSquare = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / codes.rows);
-  const length = Float64Array.from({ length: codes.width }, (_, i) =>
-    Math.hypot(...decoder.subarray(i * d, (i + 1) * d)),
-  );
-  const value = codes.value.map((v, e) =>
-    Math.abs(v) * length[codes.index[e]] < MIN_CONTRIBUTION * rootMeanSquare ? 0 : v,
-  );
-  return { ...codes, value };
-}
-
-/** The parts of the latents that reconstruct alone: the levels where `full` is only the deepest of them, else all latents. */
-function levelsOf({ views, width }: Sae): readonly LatentRange[] {
-  const full = views.find(({ name }) => name === 'full')!;
-  return full.from === 0 ? [{ from: 0, to: width }] : views;
-}
-
 /**
  * A feature may stand once in every level: the levels do not share it out among themselves.
  * @param cosines `[live, features]`, absolute; @param live latents, ascending
@@ -158,12 +129,6 @@ function countFiringLatents(codes: Codes): Float64Array {
   const counts = new Float64Array(codes.width);
   addFiringCounts(codes, counts);
   return counts;
-}
-
-/** The forest among some latents, renumbered; a child whose parent is left out becomes a root. */
-function restrict(parents: ArrayLike<number>, latents: readonly number[]): Forest {
-  const place = new Map(latents.map((latent, i) => [latent, i]));
-  return new Forest(Int32Array.from(latents, (latent) => place.get(parents[latent]) ?? -1));
 }
 
 /** The same codes with only some latents, renumbered. */

@@ -6,7 +6,7 @@ import type { Bottlenecks } from './bottlenecks.ts';
 import { readsOf, type Graph } from './graph.ts';
 import type { NodeProto } from './onnx/onnx_pb.ts';
 
-/** One r' = r + f(r). */
+/** One r' = r + f(r), or α r + f(r) with a constant α. */
 export interface Addition {
   /** r */
   readonly skip: string;
@@ -39,15 +39,26 @@ export function findAdditions(graph: Graph, bottlenecks: Bottlenecks): Map<strin
 function asAddition(graph: Graph, bottlenecks: Bottlenecks, node: NodeProto, sum: string): Addition | undefined {
   const terms = [...node.input];
   for (let term = terms.pop(); term !== undefined; term = terms.pop()) {
-    if (bottlenecks.next(term) !== sum) continue;
+    // A constant that all blocks share leads to the last sum as well.
+    if (bottlenecks.next(term) !== sum || !graph.isDynamic(term)) continue;
     const inner = between(graph, bottlenecks, term, sum);
     if ([...inner].some((i) => !PASS_THROUGH.has(graph.nodes[i].opType))) {
-      return { skip: term, sum, ...sortTerms(graph, term, sum, inner) };
+      const end = withBias(graph, sum);
+      return { skip: term, sum: end, ...sortTerms(graph, term, end, inner) };
     }
     const producer = graph.producerNode(term);
-    if (producer && PASS_THROUGH.has(producer.opType)) terms.push(...producer.input);
+    if (producer && (PASS_THROUGH.has(producer.opType) || isScaling(graph, producer))) terms.push(...producer.input);
   }
   return undefined;
+}
+
+/** A sum to which a constant is added at once is not complete before that. */
+function withBias(graph: Graph, sum: string): string {
+  const [consumer, ...others] = graph.valueConsumers(sum);
+  if (consumer === undefined || others.length > 0) return sum;
+  const { opType, input, output } = graph.nodes[consumer];
+  const isBias = SUMS.has(opType) && input.every((operand) => operand === sum || !graph.isDynamic(operand));
+  return isBias ? withBias(graph, output[0]) : sum;
 }
 
 /** Nodes that are computed from `from` on the way to the bottleneck `to`. */
@@ -100,10 +111,21 @@ function mixedTensors(graph: Graph, from: string, inner: ReadonlySet<number>): R
   return mixed;
 }
 
-/** Whether a node mixes positions: a product of two activations, or an operator that is attention as a whole. */
-function mixesPositions({ opType, input }: NodeProto, activations: ReadonlySet<string>): boolean {
-  if (opType.endsWith('Attention')) return true;
-  return PRODUCTS.has(opType) && input.slice(0, 2).every((operand) => activations.has(operand)) && input.length > 1;
+/**
+ * Whether a node mixes positions: a product of two activations, an operator that is attention as a whole, or, in models
+ * that have something else for attention, a convolution or a recurrence.
+ */
+function mixesPositions(node: NodeProto, activations: ReadonlySet<string>): boolean {
+  const { opType, input, attribute } = node;
+  if (opType.endsWith('Attention') || opType === 'Scan') return true;
+  if (opType === 'Conv')
+    return attribute.some(({ name, ints }) => name === 'kernel_shape' && ints.some((size) => size > 1n));
+  return PRODUCTS.has(opType) && input.length > 1 && input.slice(0, 2).every((operand) => activations.has(operand));
+}
+
+/** Whether a node multiplies by a constant, as models do that weigh the stream: r' = α r + f(r). */
+function isScaling(graph: Graph, { opType, input }: NodeProto): boolean {
+  return (opType === 'Mul' || opType === 'Div') && input.filter((operand) => graph.isDynamic(operand)).length === 1;
 }
 
 type Kind = 'skip' | 'attention' | 'other' | 'constant';
@@ -130,6 +152,10 @@ function expand(tensor: string, context: SumContext): SumTerm {
   const isSum = producer !== undefined && PASS_THROUGH.has(producer.opType);
   const operands = isSum ? producer.input.slice(0, producer.opType === 'Dropout' ? 1 : undefined) : [];
   const terms = operands.map((operand) => expand(operand, context));
+  if (producer && isScaling(graph, producer)) {
+    const isSkip = producer.input.some((operand) => expand(operand, context).kind === 'skip');
+    if (isSkip) return { tensor, kind: 'skip', terms };
+  }
   if (terms.length === 0) return { tensor, kind: mixed.has(tensor) ? 'attention' : 'other', terms };
   return { tensor, kind: commonKind(terms), terms };
 }

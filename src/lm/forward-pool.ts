@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../core/errors.ts';
 import type { ForwardFailure, ForwardReply, ForwardRequest, ForwardSetup } from './forward-worker.ts';
-import type { Floats, Halves } from './parts.ts';
+import type { Floats, Halves } from './run.ts';
 import type { Site } from './site.ts';
 import type { TokenBatch } from './tokens.ts';
 

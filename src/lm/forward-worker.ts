@@ -2,7 +2,8 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { SaeforestError } from '../core/errors.ts';
 import { LanguageModel } from './model.ts';
-import type { Floats, Halves, Prefix } from './parts.ts';
+import type { Prefix } from './parts.ts';
+import type { Floats, Halves } from './run.ts';
 import type { Site } from './site.ts';
 import type { TokenBatch } from './tokens.ts';
 

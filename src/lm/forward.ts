@@ -1,6 +1,6 @@
 /** Sequences through the model, in even batches. */
 import type { ForwardPool } from './forward-pool.ts';
-import type { Floats, Halves } from './parts.ts';
+import type { Floats, Halves } from './run.ts';
 import type { Sequence } from './sequences.ts';
 import { packTokens } from './tokens.ts';
 import { planBatches } from './windows.ts';

@@ -1,9 +1,14 @@
 /** Index of an ONNX graph: who makes each tensor, who reads it, what depends on the inputs. */
 import { InputError } from '../core/errors.ts';
+import { BFLOAT16, DOUBLE, FLOAT16, INT64 } from './onnx/element-types.ts';
 import type { GraphProto, NodeProto, TensorProto } from './onnx/onnx_pb.ts';
 
 /** Nodes that read a tensor's shape and not its values. */
 const SHAPE_READERS = new Set(['Shape', 'Size']);
+
+const OTHER_FLOATS: ReadonlySet<number> = new Set([FLOAT16, DOUBLE, BFLOAT16]);
+/** Attributes that name the element type of an output. */
+const CONVERSIONS = new Set(['to', 'dtype']);
 
 export class Graph {
   /** In topological order, as ONNX demands. */
@@ -12,6 +17,8 @@ export class Graph {
   /** Graph inputs that are not weights with a default. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Whether all of its floating-point numbers are float32. */
+  readonly isSinglePrecision: boolean;
   readonly #reads: readonly (readonly string[])[];
   readonly #producer = new Map<string, number>();
   readonly #consumers = new Map<string, number[]>();
@@ -23,6 +30,7 @@ export class Graph {
     this.weights = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
     this.inputs = graph.input.map(({ name }) => name).filter((name) => !this.weights.has(name));
     this.outputs = graph.output.map(({ name }) => name);
+    this.isSinglePrecision = !hasOtherPrecision(graph);
     this.#reads = graph.node.map(readsOf);
     this.#dynamic = new Set(this.inputs);
     this.#index(where);
@@ -47,6 +55,32 @@ export class Graph {
   /** Whether a tensor depends on a graph input (weights and constants do not). */
   isDynamic(tensor: string): boolean {
     return this.#dynamic.has(tensor);
+  }
+
+  /** Tensors that are computed from the values of one, itself included. */
+  descendants(tensor: string): Set<string> {
+    const found = new Set([tensor]);
+    const pending = [tensor];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      for (const output of this.valueConsumers(next).flatMap((node) => this.nodes[node].output)) {
+        if (output === '' || found.has(output)) continue;
+        found.add(output);
+        pending.push(output);
+      }
+    }
+    return found;
+  }
+
+  /** Value of a weight or constant that is one integer. */
+  integer(tensor: string): number | undefined {
+    const node = this.producerNode(tensor);
+    const value = this.weights.get(tensor) ?? node?.attribute.find(({ name }) => name === 'value')?.t;
+    if (!value || (node && node.opType !== 'Constant') || value.dataType !== INT64) return undefined;
+    if (value.dims.reduce((a, b) => a * b, 1n) !== 1n) return undefined;
+    if (value.int64Data.length === 1) return Number(value.int64Data[0]);
+    const { rawData } = value;
+    if (rawData.length !== 8) return undefined;
+    return Number(new DataView(rawData.buffer, rawData.byteOffset).getBigInt64(0, true));
   }
 
   /** A name that no tensor has, `wish` itself if possible. */
@@ -126,4 +160,20 @@ function capturesOf(graph: GraphProto): string[] {
   ]);
   const used = [...graph.node.flatMap(readsOf), ...graph.output.map(({ name }) => name)];
   return used.filter((name) => !own.has(name));
+}
+
+const isOther = (type: number | bigint | undefined): boolean => OTHER_FLOATS.has(Number(type));
+
+/** Whether numbers of another precision than float32 come in by an input, a weight, a constant or a conversion. */
+function hasOtherPrecision(graph: GraphProto): boolean {
+  if (graph.initializer.some(({ dataType }) => isOther(dataType))) return true;
+  if (graph.input.some(({ type }) => isOther(type?.tensorType?.elemType))) return true;
+  return graph.node.some(({ attribute }) =>
+    attribute.some(
+      ({ name, i, t, g, graphs }) =>
+        (CONVERSIONS.has(name) && isOther(i)) ||
+        isOther(t?.dataType) ||
+        (g ? [g, ...graphs] : graphs).some(hasOtherPrecision),
+    ),
+  );
 }

@@ -6,7 +6,7 @@ import type { Manifest } from '../activations/manifest.ts';
 import { InputError, InterruptedError } from '../core/errors.ts';
 import { ForwardPool, type ThreadShare } from './forward-pool.ts';
 import { forward } from './forward.ts';
-import type { Floats, Halves } from './parts.ts';
+import type { Floats, Halves } from './run.ts';
 import { HarvestFolders, type SiteBatch, type SiteHarvest } from './harvest-folders.ts';
 import { planHarvest, type HarvestOptions, type HarvestPlan } from './harvest-plan.ts';
 import { countKept, storeOrigins, storeRows } from './rows.ts';

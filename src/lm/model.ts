@@ -1,16 +1,19 @@
 /** A language model on disk: what it is, its tokenizer, and its two halves at any layer. */
-import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, UsageError } from '../core/errors.ts';
 import { readModelConfig, type ModelConfig } from './config.ts';
 import type { StreamType } from './cut.ts';
-import { FED_INPUTS } from './feeds.ts';
+import { refusal, TOKENS } from './feeds.ts';
 import { hashFiles } from './file-hash.ts';
 import { Graph } from './graph.ts';
-import { INT64 } from './onnx/element-types.ts';
+import { measureStream } from './measure.ts';
+import { findModelFiles } from './model-files.ts';
 import { readOnnxModel, type OnnxModel } from './onnx/model-file.ts';
-import { measureStream, Prefix, Suffix, type Halves } from './parts.ts';
+import { Prefix, Suffix } from './parts.ts';
+import type { Halves } from './run.ts';
+import { asPlain } from './plain.ts';
 import type { RunOptions } from './session.ts';
+import { tableSizes, type TableSizes } from './tables.ts';
 import { Tokenizer } from './tokenizer.ts';
 import { siteName, type Site } from './site.ts';
 import { findSiteTensors, type SiteTensors } from './site-tensors.ts';
@@ -25,7 +28,9 @@ export interface ModelInfo {
   readonly vocab: number;
   /** Tensor of the residual stream after each block. */
   readonly residuals: readonly { readonly layer: number; readonly tensor: string }[];
-  /** Longest sequence that the model was made for; null if config.json does not say. */
+  /** All places where activations can be read, block by block, with their tensors. */
+  readonly sites: readonly (Site & { readonly tensor: string })[];
+  /** Longest sequence that the model was made for; null if neither config.json nor a table of positions says. */
   readonly context: number | null;
 }
 
@@ -46,6 +51,7 @@ export class LanguageModel {
     model: OnnxModel,
     trunk: Trunk,
     places: SiteTensors,
+    sizes: TableSizes,
     stream: StreamType,
   ) {
     this.folder = folder;
@@ -58,45 +64,51 @@ export class LanguageModel {
       architecture: config.architecture,
       layers: trunk.blocks.length,
       d: stream.d,
-      vocab: config.vocab ?? tokenizer.size,
+      vocab: config.vocab ?? sizes.tokens ?? tokenizer.size,
       residuals: trunk.blocks.map(({ post }, layer) => ({ layer, tensor: post })),
-      context: config.context ?? null,
+      sites: places.sites.map((site) => ({ ...site, tensor: places.tensors.get(siteName(site))! })),
+      context: shorter(config.context, sizes.positions) ?? null,
     };
   }
 
   /**
-   * Reads the folder, finds the residual stream and runs one token through the first block. The graph and the weights
-   * inside the model file stay in memory until the model is dropped.
-   * @param folder with config.json, tokenizer.json, tokenizer_config.json and onnx/model.onnx (or model.onnx)
-   * @throws InputError if a file is missing or damaged, or the graph is not that of a language model
+   * Finds the residual stream in the model's graph and runs a few tokens through the first block. The graph and the
+   * weights inside the model file stay in memory until the model is dropped.
+   * @param path a folder with config.json, tokenizer.json, tokenizer_config.json and onnx/model.onnx (or another of
+   * {@link USUAL_MODELS}), or an ONNX file in such a folder or in its folder onnx/
+   * @throws InputError if a file is missing or damaged, or the graph is not that of a causal language model
    */
-  static async open(folder: string): Promise<LanguageModel> {
-    if (!existsSync(folder) || !statSync(folder).isDirectory()) {
-      throw new InputError('the model folder does not exist', { where: folder, hint: 'check the path' });
-    }
+  static async open(path: string): Promise<LanguageModel> {
+    const { folder, model: file } = findModelFiles(path);
     const config = readModelConfig(join(folder, 'config.json'));
-    const tokenizer = Tokenizer.open(folder);
-    const model = readOnnxModel(modelFile(folder));
-    checkInputs(model);
+    const model = asPlain(readOnnxModel(file));
+    checkInputs(model, config);
     const whole = new Graph(model.graph, model.path);
-    const trunk = findTrunk(whole, model.path);
-    const residuals = trunk.blocks.map(({ post }) => post);
-    if (config.layers !== undefined && config.layers !== residuals.length) {
+    const trunk = findTrunk(whole, model.path, config.layers);
+    const sizes = tableSizes(whole, trunk.blocks[0].pre);
+    if (config.vocab !== undefined && sizes.tokens !== undefined && sizes.tokens < config.vocab) {
       throw new InputError(
-        `config.json says ${config.layers} layers, but ${residuals.length} blocks were found in the graph, ` +
-          `with these residual tensors: ${list(residuals)}`,
+        `config.json says a vocabulary of ${config.vocab}, but the model has embeddings for ${sizes.tokens} tokens only`,
         { where: model.path, hint: 'check that config.json and the ONNX file belong together' },
       );
     }
+    const tokenizer = Tokenizer.open(folder, sizes.tokens);
     const places = findSiteTensors(model, whole, trunk);
-    const stream = await measureStream(model, places.graph, residuals[0]);
+    const [{ post }] = trunk.blocks;
+    const stream = await measureStream(model, places.graph, post, sizes.tokens);
     if (config.d !== undefined && config.d !== stream.d) {
       throw new InputError(
-        `config.json says a width of ${config.d}, but the residual stream "${residuals[0]}" has ${stream.d}`,
+        `config.json says a width of ${config.d}, but the residual stream "${post}" has ${stream.d}`,
         { where: model.path, hint: 'check that config.json and the ONNX file belong together' },
       );
     }
-    return new LanguageModel(folder, config, tokenizer, model, trunk, places, stream);
+    checkLogits(model, trunk.logits, stream.d, sizes.tokens ?? config.vocab);
+    return new LanguageModel(folder, config, tokenizer, model, trunk, places, sizes, stream);
+  }
+
+  /** Path of the ONNX file. */
+  get file(): string {
+    return this.#model.path;
   }
 
   /** Inputs of the whole graph. */
@@ -157,25 +169,48 @@ export class LanguageModel {
   }
 }
 
-function modelFile(folder: string): string {
-  const usual = join(folder, 'onnx', 'model.onnx');
-  const beside = join(folder, 'model.onnx');
-  return !existsSync(usual) && existsSync(beside) ? beside : usual;
+/** Refuses graphs with inputs that cannot be fed, instead of failing at the first run. */
+function checkInputs({ graph, path }: OnnxModel, { isEncoderDecoder }: ModelConfig): void {
+  const weights = new Set(graph.initializer.map(({ name }) => name));
+  const inputs = graph.input.filter(({ name }) => !weights.has(name));
+  if (isEncoderDecoder || inputs.some(({ name }) => /^(encoder|decoder)_/.test(name))) {
+    throw new InputError('half of an encoder-decoder model, which predicts from a second text', {
+      where: path,
+      hint: 'take a decoder-only model',
+    });
+  }
+  if (inputs.some(({ name }) => name === 'inputs_embeds')) {
+    throw new InputError('the graph takes embeddings ("inputs_embeds") instead of tokens', {
+      where: path,
+      hint: 'take an export whose input is "input_ids"',
+    });
+  }
+  for (const input of inputs) {
+    const reason = refusal(input);
+    if (reason === undefined) continue;
+    throw new InputError(`the graph's input "${input.name}" ${reason}`, {
+      where: path,
+      hint: 'export the model for text generation with free batch and sequence sizes: optimum-cli export onnx --task text-generation',
+    });
+  }
+  if (!inputs.some(({ name }) => name === TOKENS)) {
+    throw new InputError(`no input takes tokens; the graph has ${list(inputs.map(({ name }) => name))}`, {
+      where: path,
+    });
+  }
 }
 
-/** Refuses graphs with inputs that cannot be fed, instead of failing at the first run. */
-function checkInputs({ graph, path }: OnnxModel): void {
-  const weights = new Set(graph.initializer.map(({ name }) => name));
-  for (const { name, type } of graph.input) {
-    if (weights.has(name)) continue;
-    if (!FED_INPUTS.includes(name)) {
-      throw new InputError(`the graph asks for the input "${name}"; only ${list(FED_INPUTS)} can be given`, {
-        where: path,
-        hint: 'export the model without past key values (Optimum: --task text-generation)',
-      });
-    }
-    if (type?.tensorType?.elemType !== INT64) {
-      throw new InputError(`the graph's input "${name}" is not of type int64`, { where: path });
-    }
-  }
+/** Refuses exports without the head, as they are made for features: as logits, their hidden states would make no sense. */
+function checkLogits({ graph, path }: OnnxModel, logits: string, d: number, vocab: number | undefined): void {
+  const { value } = graph.output.find(({ name }) => name === logits)?.type?.tensorType?.shape?.dim.at(-1) ?? {};
+  const width = value?.case === 'dimValue' ? Number(value.value) : undefined;
+  if (!logits.includes('hidden_state') && (width !== d || width === vocab)) return;
+  throw new InputError(`the graph returns hidden states ("${logits}") and no logits`, {
+    where: path,
+    hint: 'export the model for text generation: optimum-cli export onnx --task text-generation',
+  });
+}
+
+function shorter(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

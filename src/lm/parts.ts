@@ -1,29 +1,32 @@
 /** The two runnable halves of a language model cut at one layer. */
 import { Tensor } from 'onnxruntime-node';
 import { InputError } from '../core/errors.ts';
-import { cutPrefix, cutSuffix, type StreamType } from './cut.ts';
+import { cutPrefix, cutSuffix, type StreamType, type SuffixPart } from './cut.ts';
 import type { Graph } from './graph.ts';
 import { feed } from './feeds.ts';
-import { elementTypeOf, FLOAT, FLOAT16, type ElementType } from './onnx/element-types.ts';
+import { widthsOf } from './measure.ts';
+import { FLOAT, FLOAT16, type ElementType } from './onnx/element-types.ts';
 import type { OnnxModel } from './onnx/model-file.ts';
+import type { ValueInfoProto } from './onnx/onnx_pb.ts';
+import { runBatch, type Floats, type Halves } from './run.ts';
 import { Session, type RunOptions } from './session.ts';
-import { packTokens, type TokenBatch } from './tokens.ts';
+import type { TokenBatch } from './tokens.ts';
 import type { Trunk } from './trunk.ts';
-
-export type Floats = Float32Array<ArrayBuffer>;
-/** The bits of binary16 values. */
-export type Halves = Uint16Array<ArrayBuffer>;
 
 /** Tokens → activations at one or more sites, in one pass that ends at the deepest of them. */
 export class Prefix<A extends Floats | Halves = Floats> {
-  readonly d: number;
   readonly #session: Session;
-  readonly #inputs: readonly string[];
+  readonly #inputs: readonly ValueInfoProto[];
+  readonly #stream: StreamType;
 
-  private constructor(session: Session, inputs: readonly string[], d: number) {
+  private constructor(session: Session, inputs: readonly ValueInfoProto[], stream: StreamType) {
     this.#session = session;
     this.#inputs = inputs;
-    this.d = d;
+    this.#stream = stream;
+  }
+
+  get d(): number {
+    return this.#stream.d;
   }
 
   /**
@@ -55,24 +58,26 @@ export class Prefix<A extends Floats | Halves = Floats> {
     model: OnnxModel,
     graph: Graph,
     tensors: readonly string[],
-    { type, d }: StreamType,
+    stream: StreamType,
     as: ElementType,
     options?: RunOptions,
   ): Promise<Prefix<A>> {
-    const part = cutPrefix(model, graph, tensors, type, as);
+    const part = cutPrefix(model, graph, tensors, as);
     const session = await Session.create(model, part, options);
-    const widths = await widthsOf(session, part.modelInputs, tensors, model.path);
+    const widths = await widthsOf(session, part.modelInputs, tensors, stream.isSingle);
     for (const [i, width] of widths.entries()) {
-      if (width === d) continue;
-      throw new InputError(`"${tensors[i]}" has width ${width}, the residual stream has ${d}`, { where: model.path });
+      if (width === stream.d) continue;
+      throw new InputError(`"${tensors[i]}" has width ${width}, the residual stream has ${stream.d}`, {
+        where: model.path,
+      });
     }
-    return new Prefix<A>(session, part.modelInputs, d);
+    return new Prefix<A>(session, part.modelInputs, stream);
   }
 
   /** @returns [n, length, d] for every site; rows of padding positions are finite but mean nothing */
   async run(batch: TokenBatch): Promise<A[]> {
-    const results = await this.#session.run(feed(this.#inputs, batch));
-    return results.map(({ data }) => bitsOf(data as A));
+    const feeds = (some: TokenBatch) => feed(this.#inputs, some);
+    return (await runBatch<A>(this.#session, batch, this.#stream.isSingle, feeds)).map(({ data }) => data);
   }
 
   async release(): Promise<void> {
@@ -80,25 +85,16 @@ export class Prefix<A extends Floats | Halves = Floats> {
   }
 }
 
-/** Where there is a Float16Array the runtime gives one, elsewhere the bits. */
-function bitsOf<A extends Floats | Halves>(values: A): A {
-  if (values instanceof Float32Array || values instanceof Uint16Array) return values;
-  const { buffer, byteOffset, length } = values as Halves;
-  return new Uint16Array(buffer, byteOffset, length) as A;
-}
-
 /** Residual stream → logits. */
 export class Suffix {
   readonly #session: Session;
-  readonly #inputs: readonly string[];
-  readonly #residualInput: string;
-  readonly #d: number;
+  readonly #part: SuffixPart;
+  readonly #stream: StreamType;
 
-  private constructor(session: Session, inputs: readonly string[], residualInput: string, d: number) {
+  private constructor(session: Session, part: SuffixPart, stream: StreamType) {
     this.#session = session;
-    this.#inputs = inputs;
-    this.#residualInput = residualInput;
-    this.#d = d;
+    this.#part = part;
+    this.#stream = stream;
   }
 
   static async create(
@@ -110,56 +106,33 @@ export class Suffix {
     options?: RunOptions,
   ): Promise<Suffix> {
     const part = cutSuffix(model, graph, trunk, layer, stream);
-    const session = await Session.create(model, part, options);
-    return new Suffix(session, part.modelInputs, part.residualInput, stream.d);
+    return new Suffix(await Session.create(model, part, options), part, stream);
   }
 
   /**
    * @param residual [n, length, d], as {@link Prefix.run} gives it
    * @returns [n, length, vocab]
+   * @throws InputError if the model computes logits of some positions only
    */
   async run(batch: TokenBatch, residual: Float32Array): Promise<Float32Array> {
-    const feeds = feed(this.#inputs, batch);
-    feeds[this.#residualInput] = new Tensor('float32', residual, [batch.n, batch.length, this.#d]);
-    const [logits] = await this.#session.run(feeds);
-    return logits.data as Float32Array;
+    const { n, length } = batch;
+    const { d, isFlat, isSingle } = this.#stream;
+    const { modelInputs, residualInput } = this.#part;
+    const [{ dims, data }] = await runBatch(this.#session, batch, isSingle, (some, first) => {
+      const rows = residual.subarray(first * length * d, (first + some.n) * length * d);
+      const shape = isFlat ? [some.n * length, d] : [some.n, length, d];
+      return { ...feed(modelInputs, some), [residualInput]: new Tensor('float32', rows, shape) };
+    });
+    if (dims.length !== 3 || dims[0] !== n || dims[1] !== length) {
+      throw new InputError(
+        `the logits have shape [${dims.join(', ')}] for ${n} sequences of ${length} tokens, expected [${n}, ${length}, vocabulary]`,
+        { where: this.#session.where, hint: 'export the model with the logits of all positions' },
+      );
+    }
+    return data;
   }
 
   async release(): Promise<void> {
     await this.#session.release();
   }
-}
-
-/** Type and width of the residual stream, found by running one token up to `tensor`. */
-export async function measureStream(model: OnnxModel, graph: Graph, tensor: string): Promise<StreamType> {
-  const part = cutPrefix(model, graph, [tensor]);
-  const session = await Session.create(model, part);
-  try {
-    const type = elementTypeOf(session.outputType);
-    if (type === undefined) {
-      throw new InputError(`"${tensor}" is of type ${session.outputType}: not a residual stream`, {
-        where: model.path,
-      });
-    }
-    const [d] = await widthsOf(session, part.modelInputs, [tensor], model.path);
-    return { type, d };
-  } finally {
-    await session.release();
-  }
-}
-
-async function widthsOf(
-  session: Session,
-  inputs: readonly string[],
-  tensors: readonly string[],
-  where: string,
-): Promise<number[]> {
-  const results = await session.run(feed(inputs, packTokens([Int32Array.of(0)], 0)));
-  return results.map(({ dims }, i) => {
-    if (dims.length === 3 && dims[0] === 1 && dims[1] === 1) return dims[2];
-    throw new InputError(
-      `"${tensors[i]}" has shape [${dims.join(', ')}] for one token, expected [1, 1, d]: not a residual stream`,
-      { where },
-    );
-  });
 }

@@ -15,12 +15,13 @@ const EXTERNAL_FOLDER = 'model_external_initializers_file_folder_path';
 export class Session {
   readonly #session: InferenceSession;
   readonly #outputs: readonly string[];
-  readonly #where: string;
+  /** The model's file. */
+  readonly where: string;
 
   private constructor(session: InferenceSession, outputs: readonly string[], where: string) {
     this.#session = session;
     this.#outputs = outputs;
-    this.#where = where;
+    this.where = where;
   }
 
   /** @throws InputError if ONNX Runtime refuses the graph or its weights */
@@ -42,11 +43,7 @@ export class Session {
       return new Session(created, part.outputs, where);
     } catch (error) {
       if (error instanceof InputError) throw error;
-      throw new InputError(`ONNX Runtime cannot load the model: ${firstLine(error)}`, {
-        where,
-        hint: 'the file may be damaged, or use operators that this version of ONNX Runtime does not have',
-        cause: error,
-      });
+      throw cannotLoad(error, where);
     }
   }
 
@@ -62,11 +59,11 @@ export class Session {
    */
   async run(feeds: Record<string, Tensor>): Promise<Tensor[]> {
     try {
-      const results = await this.#session.run(feeds);
+      const results = await this.#session.run(feeds, this.#outputs);
       return this.#outputs.map((name) => results[name] as Tensor);
     } catch (error) {
       throw new InputError(`the model cannot run on this input: ${firstLine(error)}`, {
-        where: this.#where,
+        where: this.where,
         hint: 'check that the text is not longer than the context and that tokenizer and model belong together',
         cause: error,
       });
@@ -77,6 +74,40 @@ export class Session {
   async release(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** What ONNX Runtime says of operators that it does not know, or not for some type of numbers. */
+const UNKNOWN = [
+  /No Op registered for (?<operator>\w+) with domain_version of (?<version>\d+)/,
+  /Fatal error: (?<domain>[\w.]*):(?<operator>\w+)\(-?\d+\) is not a registered/,
+];
+const NOT_IMPLEMENTED = /Could not find an implementation for (?<operator>\w+)\(\d+\)/;
+
+function cannotLoad(error: unknown, where: string): InputError {
+  const line = firstLine(error);
+  const unknown = UNKNOWN.map((pattern) => pattern.exec(line)?.groups).find((groups) => groups !== undefined);
+  if (unknown) {
+    const { operator, version, domain } = unknown;
+    const origin = version === undefined ? `of "${domain}"` : `in version ${version} of the operator set`;
+    return new InputError(`the model uses an operator that ONNX Runtime does not know: ${operator} (${origin})`, {
+      where,
+      hint: 'export it with standard operators, and a newer or older operator set (opset)',
+      cause: error,
+    });
+  }
+  const operator = NOT_IMPLEMENTED.exec(line)?.groups?.operator;
+  if (operator !== undefined) {
+    return new InputError(`ONNX Runtime cannot compute ${operator} on the CPU in the model's type of numbers`, {
+      where,
+      hint: 'take an export in float32 or float16',
+      cause: error,
+    });
+  }
+  return new InputError(`ONNX Runtime cannot load the model: ${line}`, {
+    where,
+    hint: 'the file may be damaged',
+    cause: error,
+  });
 }
 
 function firstLine(error: unknown): string {

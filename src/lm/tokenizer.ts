@@ -36,6 +36,7 @@ export class Tokenizer {
     tokenizer: HuggingFaceTokenizer,
     json: unknown,
     config: z.output<typeof configSchema>,
+    rows: number,
     where: string,
   ) {
     this.#tokenizer = tokenizer;
@@ -45,14 +46,17 @@ export class Tokenizer {
     this.bosId = config.add_bos_token === false ? undefined : findBos(tokenizer, config);
     const id = (token: string | null | undefined): number | undefined =>
       typeof token === 'string' ? tokenizer.token_to_id(token) : undefined;
-    this.padId = id(config.pad_token) ?? id(config.eos_token) ?? 0;
+    checkIds(tokenizer, rows, this.bosId, where);
+    this.padId = [id(config.pad_token), id(config.eos_token)].find((id) => id !== undefined && id < rows) ?? 0;
   }
 
   /**
    * @param folder with tokenizer.json and tokenizer_config.json
-   * @throws InputError if one is missing or damaged, or describes a tokenizer of an unknown kind
+   * @param rows of the model's token embedding, if that is known
+   * @throws InputError if a file is missing or damaged, describes a tokenizer of an unknown kind, or has tokens that the
+   * model has no embedding for
    */
-  static open(folder: string): Tokenizer {
+  static open(folder: string, rows = Infinity): Tokenizer {
     const path = join(folder, 'tokenizer.json');
     const configPath = join(folder, 'tokenizer_config.json');
     const json = readJsonFile(path, "the model's tokenizer.json");
@@ -65,8 +69,9 @@ export class Tokenizer {
       // The library knows the unknown token of plain word lists by the configuration only.
       const unknown = (json as { model: { unk_token?: unknown } }).model.unk_token;
       const tokenizer = new HuggingFaceTokenizer(json as object, { unk_token: unknown, ...config.data });
-      return new Tokenizer(tokenizer, json, config.data, path);
+      return new Tokenizer(tokenizer, json, config.data, rows, path);
     } catch (error) {
+      if (error instanceof InputError) throw error;
       throw new InputError(`tokenizer.json is damaged or of an unknown kind: ${(error as Error).message}`, {
         where: path,
         hint: 'download the tokenizer again',
@@ -118,4 +123,24 @@ function findBos(tokenizer: HuggingFaceTokenizer, config: z.output<typeof config
   const framed = tokenizer.encode('a', { add_special_tokens: true }).ids;
   if (framed.length > plain.length && framed[0] !== plain[0]) return framed[0];
   return config.add_bos_token && config.bos_token ? tokenizer.token_to_id(config.bos_token) : undefined;
+}
+
+/**
+ * Refuses tokens past the end of the embedding table. Special tokens, which no text contains, may be there (for images,
+ * or for padding); a table with more rows than tokens is usual.
+ */
+function checkIds(tokenizer: HuggingFaceTokenizer, rows: number, bos: number | undefined, where: string): void {
+  const special = new Set(
+    [...tokenizer.get_added_tokens_decoder()].filter(([, { special }]) => special).map(([id]) => id),
+  );
+  let last: [token: string, id: number] = ['', -1];
+  for (const [token, id] of tokenizer.get_vocab(true)) {
+    if (id > last[1] && (!special.has(id) || id === bos)) last = [token, id];
+  }
+  if (last[1] < rows) return;
+  throw new InputError(
+    `tokenizer and model do not belong together: "${last[0]}" is token ${last[1]}, but the model has embeddings for ` +
+      `${rows} tokens only`,
+    { where, hint: 'take the tokenizer.json that the model came with' },
+  );
 }

@@ -5,7 +5,8 @@
  * The stream is a chain of additions r' = r + f(r) that are all bottlenecks (see bottlenecks.ts): the sum of one leads to
  * the skip operand of the next. Other additions do not look like that: an epsilon, a bias or a constant has no f; rotary
  * positions add two products and not the vector itself; a mask is not computed from the scores; the sums inside GELU are
- * by-passed. A sublayer is attention if it multiplies activations with activations, which weights × activations do not.
+ * by-passed. A sublayer is attention if it mixes positions: it multiplies activations with activations, which weights ×
+ * activations do not, or is a convolution or recurrence in the place of attention.
  *
  * A block starts at each addition whose f contains attention, and ends before the next: sequential blocks have two
  * additions (attention, MLP), parallel ones a single sum of three terms in any grouping.
@@ -31,101 +32,143 @@ export interface Trunk {
   /** Graph output that everything leads to. */
   readonly logits: string;
   readonly blocks: readonly Block[];
-  /** The whole stream in order: what enters the first block, then the sum of every sublayer. */
-  readonly stream: readonly string[];
 }
 
-/** @throws InputError if there is no residual stream, naming the tensors that come nearest */
-export function findTrunk(graph: Graph, where: string): Trunk {
+/** These change how the stream is written, not what it is. */
+const CONVERSIONS = new Set(['Cast', 'Identity']);
+
+/**
+ * @param layers number of blocks, if it is known
+ * @throws InputError if there is no residual stream, another number of blocks, or no telling which of several streams it
+ * is, naming the tensors that come nearest
+ */
+export function findTrunk(graph: Graph, where: string, layers?: number): Trunk {
   const logits = findLogits(graph);
   const bottlenecks = new Bottlenecks(graph, logits);
   const additions = findAdditions(graph, bottlenecks);
-  const chain = longestChain(graph, bottlenecks, additions);
-  const first = chain.findIndex(isAttention);
-  if (first < 0) throw noTrunk(graph, additions, where);
-  // A sum before the first attention belongs to the embedding.
-  const inBlocks = chain.slice(first);
-  const end = endOfStream(graph, bottlenecks, inBlocks);
-  const stream = inBlocks.flatMap(({ skip, sum }) => [skip, sum]);
-  return { logits, blocks: asBlocks(inBlocks, end), stream: [...new Set([...stream, end])] };
+  const candidates = findStreams(graph, bottlenecks, additions);
+  if (candidates.length === 0) throw noTrunk(graph, additions, where);
+  const fitting = candidates.filter((stream) => stream.filter(isAttention).length === layers);
+  const [stream, ...others] = fitting.length > 0 ? fitting : candidates;
+  if (others.length > 0) throw ambiguous([stream, ...others], where);
+  const blocks = asBlocks(graph, bottlenecks, stream);
+  if (layers === undefined || layers === blocks.length) return { logits, blocks };
+  throw new InputError(
+    `config.json says ${layers} layers, but ${blocks.length} blocks were found in the graph, ` +
+      `with these residual tensors: ${list(blocks.map(({ post }) => post))}`,
+    { where, hint: 'check that config.json and the ONNX file belong together; every block must have attention' },
+  );
 }
 
 const isAttention = ({ attention }: Addition): boolean => attention.length > 0;
 
-function asBlocks(additions: readonly Addition[], end: string): Block[] {
-  const bounds = [...additions.keys(), additions.length].filter(
-    (i) => i === additions.length || isAttention(additions[i]),
-  );
-  return bounds.slice(0, -1).map((start, i) => {
-    const members = additions.slice(start, bounds[i + 1]);
-    return {
-      pre: additions[start].skip,
-      post: additions[bounds[i + 1]]?.skip ?? end,
-      attention: members.flatMap(({ attention }) => attention),
-      mlp: members.flatMap(({ other }) => other),
-    };
-  });
+function asBlocks(graph: Graph, bottlenecks: Bottlenecks, additions: readonly Addition[]): Block[] {
+  const starts = [...additions.keys()].filter((i) => isAttention(additions[i]));
+  const members = starts.map((start, i) => additions.slice(start, starts[i + 1]));
+  const sums = members.map((block) => block[block.length - 1].sum);
+  const streams = sums.slice(0, -1).map((sum, i) => streamAfter(graph, bottlenecks, sum, members[i + 1][0].skip));
+  streams.push(streamAtEnd(graph, bottlenecks, sums, streams));
+  return members.map((block, i) => ({
+    pre: i === 0 ? block[0].skip : streams[i - 1],
+    post: streams[i],
+    attention: block.flatMap(({ attention }) => attention),
+    mlp: block.flatMap(({ other }) => other),
+  }));
+}
+
+/** What the sum of a block is when it enters the next one: most often the sum itself; a norm of it, in post-norm models. */
+function streamAfter(graph: Graph, bottlenecks: Bottlenecks, sum: string, next: string): string {
+  let stream = sum;
+  for (let tensor = sum; tensor !== next;) {
+    tensor = bottlenecks.next(tensor)!;
+    if (!CONVERSIONS.has(graph.producerNode(tensor)!.opType)) stream = tensor;
+  }
+  return stream;
 }
 
 /**
- * The stream after the last block. Where the sums are normalised before they go on (post-norm models), the last one has
- * such a norm as well, and it belongs to the block: the operators between the last sum and the head are those that
- * stand between every other block's last sum and the next block.
+ * The stream after the last block. Where something stands between the sums and the blocks after them, it belongs to the
+ * last block as well, if it is there: the same operators follow its sum.
  */
-function endOfStream(graph: Graph, bottlenecks: Bottlenecks, additions: readonly Addition[]): string {
-  const last = additions[additions.length - 1];
-  const before = additions.findIndex((_, i) => i + 1 < additions.length && isAttention(additions[i + 1]));
-  if (before < 0) return last.sum;
-  const pattern = additions[before];
-  const next = additions[before + 1].skip;
-  let end = last.sum;
-  for (let tensor = pattern.sum; tensor !== next;) {
-    const following = bottlenecks.next(tensor);
+function streamAtEnd(
+  graph: Graph,
+  bottlenecks: Bottlenecks,
+  sums: readonly string[],
+  streams: readonly string[],
+): string {
+  const last = sums[sums.length - 1];
+  let end = last;
+  for (let tensor = sums[0]; streams.length > 0 && tensor !== streams[0];) {
+    tensor = bottlenecks.next(tensor)!;
     const candidate = bottlenecks.next(end);
-    if (following === undefined || candidate === undefined) return last.sum;
-    if (graph.producerNode(following)?.opType !== graph.producerNode(candidate)?.opType) return last.sum;
-    tensor = following;
+    if (candidate === undefined) return last;
+    if (graph.producerNode(tensor)?.opType !== graph.producerNode(candidate)?.opType) return last;
     end = candidate;
   }
   return end;
 }
 
-/** The output that is computed from most of the graph (caches of keys and values, or hidden states, need less of it). */
+/**
+ * The output by that name, or the one that is computed from most of the graph (caches of keys and values, or hidden
+ * states, need less of it).
+ */
 function findLogits(graph: Graph): string {
+  if (graph.outputs.includes('logits')) return 'logits';
   const sizes = graph.outputs.map((output) => graph.ancestors(output).size);
   return graph.outputs[sizes.indexOf(Math.max(...sizes))];
 }
 
 /**
- * The chain of additions with the most attention sublayers, ties broken by its length: sums inside a sublayer form
- * shorter chains, since each of them lacks at least the attention around or before it.
+ * Chains of additions with attention that do not lie inside another, the one with the most attention first; the sums
+ * before the first attention are left out, since they belong to the embedding. (Sums inside a sublayer form chains too,
+ * and may join the chain around them.)
  */
-function longestChain(
-  graph: Graph,
-  bottlenecks: Bottlenecks,
-  additions: ReadonlyMap<string, Addition>,
-): readonly Addition[] {
-  const score = new Map<string, readonly [attention: number, additions: number]>();
-  const starts = [...graph.inputs, ...graph.nodes.flatMap(({ output }) => output)].filter(
-    (tensor) => tensor !== '' && bottlenecks.matters(tensor),
-  );
-  let best: string | undefined;
-  for (const start of starts.toReversed()) {
-    const [attention, length] = score.get(bottlenecks.next(start) ?? '') ?? [0, 0];
-    const addition = additions.get(start);
-    const own = addition
-      ? ([attention + Number(isAttention(addition)), length + 1] as const)
-      : ([attention, length] as const);
-    score.set(start, own);
-    const [bestAttention, bestLength] = score.get(best ?? '') ?? [0, 0];
-    if (own[0] > bestAttention || (own[0] === bestAttention && own[1] > bestLength)) best = start;
+function findStreams(graph: Graph, bottlenecks: Bottlenecks, additions: ReadonlyMap<string, Addition>): Addition[][] {
+  const streams = new Map<string, { chain: Addition[]; blocks: number; inside: ReadonlySet<string> }>();
+  for (const whole of findChains(bottlenecks, additions)) {
+    const chain = whole.slice(Math.max(0, whole.findIndex(isAttention)));
+    const [{ skip }] = chain;
+    const blocks = chain.filter(isAttention).length;
+    if (blocks > 0) streams.set(skip, { chain, blocks, inside: graph.descendants(skip) });
   }
-  const chain: Addition[] = [];
-  for (let tensor = best; tensor !== undefined; tensor = bottlenecks.next(tensor)) {
-    const addition = additions.get(tensor);
-    if (addition) chain.push(addition);
+  const isInside = (skip: string, blocks: number): boolean =>
+    [...streams].some(([start, other]) => start !== skip && other.inside.has(skip) && other.blocks >= blocks);
+  return [...streams]
+    .filter(([skip, { blocks }]) => !isInside(skip, blocks))
+    .map(([, { chain }]) => chain)
+    .sort((a, b) => b.filter(isAttention).length - a.filter(isAttention).length);
+}
+
+/** Additions that lead from one to the next by bottlenecks only; chains may join. */
+function findChains(bottlenecks: Bottlenecks, additions: ReadonlyMap<string, Addition>): Addition[][] {
+  const next = new Map<Addition, Addition>();
+  for (const addition of additions.values()) {
+    for (let tensor: string | undefined = addition.sum; tensor !== undefined; tensor = bottlenecks.next(tensor)) {
+      const following = additions.get(tensor);
+      if (!following) continue;
+      next.set(addition, following);
+      break;
+    }
   }
-  return chain;
+  const reached = new Set(next.values());
+  return [...additions.values()]
+    .filter((addition) => !reached.has(addition))
+    .map((first) => {
+      const chain = [first];
+      for (let addition = next.get(first); addition; addition = next.get(addition)) chain.push(addition);
+      return chain;
+    });
+}
+
+function ambiguous(candidates: readonly (readonly Addition[])[], where: string): InputError {
+  const named = candidates.map((chain) => {
+    const blocks = chain.filter(isAttention).length;
+    return `${blocks} ${blocks === 1 ? 'block' : 'blocks'} from "${chain[0].skip}" to "${chain[chain.length - 1].sum}"`;
+  });
+  return new InputError(`the residual stream is ambiguous: ${named.join('; ')}`, {
+    where,
+    hint: 'only models with one residual stream can be cut',
+  });
 }
 
 function noTrunk(graph: Graph, additions: ReadonlyMap<string, Addition>, where: string): InputError {

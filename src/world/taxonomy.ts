@@ -52,12 +52,6 @@ export class Taxonomy {
     const { depth, branching, frequencySkew } = config;
 
     const add = (node: Node, parent: number, level: number, rank: number): void => {
-      if (names.length >= MAX_CONCEPTS) {
-        throw new ConfigError(`depth ${depth} and branching ${branching} make more than ${MAX_CONCEPTS} concepts`, {
-          where: 'world',
-          hint: 'choose a smaller depth or branching',
-        });
-      }
       const self = names.length;
       index.set(node.name, self);
       parents.push(parent);
@@ -77,10 +71,10 @@ export class Taxonomy {
       }
     };
     if (depth !== null) {
-      const namer = subKindNamer(new Random(config.seed, 'world', 'sub-kinds'));
-      for (const root of written) {
-        if (root.name === 'being' || root.name === 'thing') extend(root, depth, branching ?? SUB_KINDS, namer);
-      }
+      extend(
+        written.filter(({ name }) => name === 'being' || name === 'thing'),
+        config,
+      );
     }
     for (const root of written) add(root, -1, 0, 1);
 
@@ -166,28 +160,41 @@ function* leavesBelow(forest: Forest, concept: number): Generator<number> {
   for (const child of children) yield* leavesBelow(forest, child);
 }
 
-/** Gives every leaf above `levels` sub-kinds, down to there. */
-function extend(node: Node, levels: number, branching: number, name: () => string): void {
-  if (levels === 0) return;
-  if (node.children.length === 0) {
-    const kind = node.words[0].split('-').at(-1)!;
-    node.children = Array.from({ length: branching }, () => {
-      const own = `${name()}-${kind}`;
-      return { name: own, words: [own], children: [], invented: true };
-    });
-  }
-  for (const child of node.children.slice(0, branching === SUB_KINDS ? undefined : branching)) {
-    extend(child, levels - 1, branching, name);
-  }
+/** Gives every leaf that lies above depth `config.depth` sub-kinds, down to there. @throws ConfigError when they are too many */
+function extend(roots: readonly Node[], config: WorldConfig): void {
+  const { depth, branching, seed } = config;
+  const subKinds = branching ?? SUB_KINDS;
+  const newName = subKindNamer(new Random(seed, 'world', 'sub-kinds'));
+  let count = 0;
+  const extendBelow = (node: Node, level: number): void => {
+    if (++count > MAX_CONCEPTS) {
+      throw new ConfigError(`depth ${depth} and branching ${subKinds} make more than ${MAX_CONCEPTS} concepts`, {
+        where: 'world',
+        hint: 'choose a smaller depth or branching',
+      });
+    }
+    if (level === depth) return;
+    if (node.children.length === 0) {
+      const kind = node.words[0].split('-').at(-1)!;
+      node.children = Array.from({ length: subKinds }, () => {
+        const name = `${newName()}-${kind}`;
+        return { name, words: [name], children: [], invented: true };
+      });
+    }
+    for (const child of node.children.slice(0, branching ?? undefined)) extendBelow(child, level + 1);
+  };
+  for (const root of roots) extendBelow(root, 0);
 }
 
-/** Names of breeds: two syllables, never the same twice. */
+/** Names of breeds: two or three syllables, never the same twice. */
 function subKindNamer(random: Random): () => string {
   const used = new Set<string>();
   return () => {
     for (;;) {
-      const letters = Array.from({ length: 3 }, () => 'bdfgklmnprstvz'[random.below(14)] + 'aeiou'[random.below(5)]);
-      const name = letters.slice(0, used.size < 1500 ? 2 : 3).join('');
+      let name = '';
+      for (let i = 0; i < (used.size < 1500 ? 2 : 3); i++) {
+        name += 'bdfgklmnprstvz'[random.below(14)] + 'aeiou'[random.below(5)];
+      }
       if (used.has(name)) continue;
       used.add(name);
       return name;

@@ -18,6 +18,9 @@ import { Tables } from './tables.ts';
 import { Taxonomy } from './taxonomy.ts';
 import type { z } from 'zod';
 
+/** Share of nouns that are borrowed, in documents that borrow. */
+const BORROWED = 0.4;
+
 const LINEARISERS = [writeEnglish, writeTalori, writeKrend];
 
 /** One document. All arrays have an entry per token; the first token is that of the beginning of a document. */
@@ -92,15 +95,12 @@ export class World {
     const language = chance.pick(this.#languages);
     const mixing = switching + borrowing;
     const isMixed = this.#languages.size > 1 && chance.happens(mixing);
-    const switches = isMixed && chance.happens(switching / mixing);
-    return this.#write(chance, sentences, (writer, isFirst) => {
-      if (switches) {
-        // The first sentence may be in any language too: which documents mix is only seen later.
-        writer.speak(chance.pick(this.#languages));
-      } else if (isFirst) {
-        writer.speak(language, isMixed ? this.#other(chance, language) : language, isMixed ? BORROWED : 0);
-      }
-    });
+    if (isMixed && chance.happens(switching / mixing)) {
+      // The language drawn above is not seen in the text: it loosens the bound by ln 3 per document that switches.
+      return this.#write(chance, sentences, (writer) => writer.speak(chance.pick(this.#languages)));
+    }
+    const lender = isMixed ? this.#other(chance, language) : language;
+    return this.#write(chance, sentences, (writer) => writer.speak(language, lender, isMixed ? BORROWED : 0));
   }
 
   /** The same story in all languages, without mixing; `mentions` align them. */
@@ -109,7 +109,7 @@ export class World {
       const { sentences, chance: told } = this.#tell(split, i);
       const chance = new Chance(new Random(this.config.seed, 'world', 'parallel', name, split, i));
       chance.surprisal = told.surprisal;
-      return this.#write(chance, sentences, (writer, isFirst) => isFirst && writer.speak(language));
+      return this.#write(chance, sentences, (writer) => writer.speak(language));
     });
   }
 
@@ -127,25 +127,22 @@ export class World {
     const chance = new Chance(new Random(this.config.seed, 'world', split, i));
     const sentences = this.#storyteller.tell(split, chance);
     if (sentences) return { chance, sentences };
-    throw new ConfigError(`a world this small has no ${split} documents`, {
+    throw new ConfigError(`no ${split} document was found in this world`, {
       where: 'world',
-      hint:
-        split === 'train'
-          ? 'a larger depth or branching, or fewer sentences per document'
-          : 'a larger depth or branching, or a larger heldOutSentences or heldOutPairs',
+      hint: {
+        train: 'choose a larger depth or branching, a smaller heldOutSentences, or fewer sentences per document',
+        'held-out': 'choose a larger heldOutSentences, depth or branching, or fewer sentences per document',
+        'new-combinations': 'choose a larger heldOutPairs, depth or branching',
+      }[split],
     });
   }
 
-  #write(
-    chance: Chance,
-    sentences: readonly Sentence[],
-    beforeSentence: (writer: Writer, isFirst: boolean) => void,
-  ): WorldDocument {
+  #write(chance: Chance, sentences: readonly Sentence[], beforeSentence: (writer: Writer) => void): WorldDocument {
     const writer = this.#writer;
     writer.begin(chance);
     const starts: number[] = [];
     for (const sentence of sentences) {
-      beforeSentence(writer, starts.length === 0);
+      beforeSentence(writer);
       starts.push(writer.length);
       LINEARISERS[writer.language](sentence, writer);
     }
@@ -158,6 +155,3 @@ export class World {
     return others[chance.index(others.length)];
   }
 }
-
-/** Share of nouns that are borrowed, in documents that borrow. */
-const BORROWED = 0.4;

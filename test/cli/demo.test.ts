@@ -1,47 +1,73 @@
-/** `saeforest demo` as a script sees it; slow, for it trains to the end. */
+/** `saeforest demo` as its users meet it: it runs to the end, says what it found, and goes on after Ctrl-C. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { jsonOf, run, temporaryFolder } from '../training/support.ts';
+import { jsonOf, launch, temporaryFolder } from '../training/support.ts';
 
 const share = z.number().min(0).max(1);
 const count = z.number().int().min(0);
+const found = z.strictObject({ occurring: count.min(20), found: count, holes: share.nullable() });
 
-const result = z.strictObject({
-  name: z.string(),
-  folder: z.string(),
-  variance_explained: z.number().max(1),
-  l0: z.number().min(0),
-  l0_full: z.number().min(0),
-  dead_fraction: share,
-  features: z.literal(20),
-  features_recovered: count.max(20),
-  feature_f1: share,
-  absorption_rate: share,
-  decoder_leak: z.number().min(-1).max(1),
-  wrong_edges: count,
-  own_forest: z.boolean(),
-  edges: z.strictObject({
-    predicted: count,
-    predictedCorrect: count,
-    true: z.literal(9),
-    trueRecovered: count.max(9),
-    precision: share,
-    recall: share,
-    f1: share,
-  }),
+const report = z.strictObject({
+  out: z.string(),
+  seconds: z.number().positive(),
+  results: z.array(
+    z.looseObject({
+      name: z.string(),
+      run: z.string(),
+      variance_explained: z.number().max(1),
+      l0: z.number().min(1).max(12),
+      dead_fraction: share,
+      own_forest: z.boolean(),
+      kinds: found,
+      leaves: found,
+      links: z.strictObject({ links: count, right: share.nullable(), by_chance: share }),
+    }),
+  ),
 });
 
-it('reports what each architecture found', { timeout: 300_000 }, async () => {
+it('goes on where it was interrupted, and reports what each architecture found', { timeout: 300_000 }, async () => {
   const out = join(temporaryFolder(), 'demo');
-  const { code, out: printed, err } = await run('demo', '--out', out, '--json');
+  const argv = ['demo', '--quick', '--out', out, '--json'];
+  // Once while activations are harvested, once while SAEs are trained.
+  for (const isTime of [
+    (said: string) => /harvest .*rows/.test(said),
+    () => existsSync(join(out, 'saes', 'h-sae', 'run.json')),
+  ]) {
+    let said = '';
+    let isAsked = false;
+    const stopped = await launch(argv, (child, err) => {
+      if (said === '') {
+        const timer = setInterval(() => {
+          if (child.exitCode === null && !isTime(said)) return;
+          clearInterval(timer);
+          isAsked = child.exitCode === null && child.kill('SIGINT');
+        }, 2);
+      }
+      said = err;
+    });
+    expect(isAsked).toBe(true);
+    // Between two parts of the work nothing has to be saved: there the signal itself ends the program, which shells call 130 too.
+    if (stopped.signal !== 'SIGINT') expect(stopped.code, stopped.err).toBe(130);
+  }
+  const { code, out: printed, err } = await launch(argv);
   expect(code, err).toBe(0);
-  const { results } = z
-    .strictObject({ out: z.literal(out), seconds: z.number().positive(), results: z.array(result) })
-    .parse(JSON.parse(printed));
+  expect(err).toContain('1/3');
+  const { results } = report.parse(JSON.parse(printed));
   expect(results.map(({ name, own_forest }) => [name, own_forest])).toEqual([
     ['topk', false],
+    ['tree-sae', true],
     ['h-sae', true],
   ]);
-  for (const { folder } of results) expect(jsonOf(join(folder, 'run.json'))).toMatchObject({ state: 'done' });
+  for (const { run, variance_explained: explained, leaves } of results) {
+    expect(jsonOf(join(run, 'run.json'))).toMatchObject({ state: 'done' });
+    expect(explained).toBeGreaterThan(0.3);
+    expect(leaves.found).toBeLessThanOrEqual(leaves.occurring);
+  }
+  // What is complete is not done again, and says the same.
+  const again = await launch(argv);
+  expect(again.err).toContain('nothing to do');
+  const numbers = (text: string): unknown => report.parse(JSON.parse(text)).results;
+  expect(numbers(again.out)).toEqual(numbers(printed));
 });

@@ -24,7 +24,8 @@ describe('lm inspect', () => {
     expect(out).toMatch(/^architecture\s+TinyForCausalLM$/m);
     expect(out).toMatch(/^BOS\s+none$/m);
     expect(out).toMatch(/^inputs\s+input_ids, attention_mask, position_ids$/m);
-    expect(out).toContain(`   1  ${residuals[1]}\n`);
+    expect(out).toContain(`      resid_post  ${residuals[1]}\n`);
+    expect(out.match(/^ {3}[01] {2}|attn_out|mlp_out/gm)).toHaveLength(2 + 4);
   });
 
   it('exits with 2 and one clear message', async () => {
@@ -47,7 +48,8 @@ describeWithShared('lm/stories3m', 'lm inspect of a real model', (folder) => {
       layer,
       tensor: `/model/layers.${layer}/Add_1_output_0`,
     }));
-    expect(JSON.parse(out)).toEqual({
+    const { sites, ...info } = JSON.parse(out);
+    expect(info).toEqual({
       architecture: 'LlamaForCausalLM',
       layers: 6,
       d: 192,
@@ -55,5 +57,12 @@ describeWithShared('lm/stories3m', 'lm inspect of a real model', (folder) => {
       residuals,
       context: 512,
     });
+    expect(sites).toHaveLength(24);
+    expect(sites.slice(-4)).toEqual([
+      { layer: 5, hook: 'resid_pre', tensor: '/model/layers.4/Add_1_output_0' },
+      { layer: 5, hook: 'attn_out', tensor: '/model/layers.5/self_attn/o_proj/MatMul_output_0' },
+      { layer: 5, hook: 'mlp_out', tensor: '/model/layers.5/mlp/down_proj/MatMul_output_0' },
+      { layer: 5, hook: 'resid_post', tensor: '/model/layers.5/Add_1_output_0' },
+    ]);
   });
 });

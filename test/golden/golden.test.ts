@@ -44,8 +44,8 @@ describe('golden', () => {
   }
 
   /** Adds to the first element of a tensor in the copy. */
-  function shift(tensor: string, by: number): void {
-    const path = join(scratch, 'tensors.safetensors');
+  function shift(tensor: string, by: number, within = 'tensors.safetensors'): void {
+    const path = join(scratch, within);
     const file = SafetensorsFile.open(path);
     const { begin } = file.tensor(tensor);
     file.close();
@@ -139,6 +139,53 @@ describe('golden', () => {
     const { code, errors } = await run(changed('sae/topk/a', (text) => text.replace('"d_sae": 48', '"d_sae": 40')));
     expect(code).toBe(2);
     expect(errors).toContain('num_tokens_since_fired');
+  });
+
+  /** A copy of the case under the name of a metric. */
+  function copy(metric: string): string {
+    const folder = join(scratch, metric, 'a');
+    cpSync(join(FIXTURES, 'metrics/synthsae/a'), folder, { recursive: true });
+    return folder;
+  }
+
+  describe('metrics', () => {
+    it.each(['post', 'post_conflict_free', 'zipf', 'compensation_factors', 'linear_factors'])(
+      'synthsae: finds an altered %s',
+      async (tensor) => {
+        const folder = copy('synthsae');
+        shift(tensor, 1e-3, join('synthsae/a', 'inputs.safetensors'));
+        const { code, out } = await run(folder);
+        expect(failures(out).map((line) => line.trim().split(' ')[0])).toEqual([tensor]);
+        expect(code).toBe(1);
+      },
+    );
+
+    it.each([
+      ['hierarchy.json', '"scale_children_by_parent": true', '"scale_children_by_parent": false', 'post'],
+      ['generated_hierarchy.json', '"feature_index": 16,', '"feature_index": 17,', 'generated_hierarchy: parents'],
+      ['expected.json', '"clamped": 0', '"clamped": 1', 'compensation.clamped'],
+    ])('synthsae: reads %s', async (file, before, after, quantity) => {
+      const path = join(copy('synthsae'), file);
+      writeFileSync(path, readFileSync(path, 'utf8').replace(before, after));
+      const { code, out } = await run(path.endsWith('expected.json') ? path : join(path, '..'));
+      expect(failures(out)[0].trim().slice(0, quantity.length)).toBe(quantity);
+      expect(code).toBe(1);
+    });
+
+    it('says which it has no adapter for', async () => {
+      const { code, out } = await run(copy('toast'));
+      expect(out[1]).toMatch(/skipped: no adapter for "toast"; there are: .*synthsae/);
+      expect([code, out.at(-1)]).toEqual([0, '0 passed, 0 failed']);
+    });
+
+    it('refuses one that is damaged', async () => {
+      const folder = copy('synthsae');
+      writeFileSync(join(folder, 'hierarchy.json'), '{"roots": [{"feature_index": "one"}]}');
+      const { code, errors } = await run(folder);
+      expect(code).toBe(2);
+      expect(errors).toContain('hierarchy.json');
+      expect(errors).toContain('roots.0.feature_index');
+    });
   });
 
   it('finds an altered vector', async () => {

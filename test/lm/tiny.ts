@@ -49,6 +49,10 @@ export class GraphBuilder {
     return this.#tensor([values.length], INT64, new Uint8Array(BigInt64Array.from(values, BigInt).buffer));
   }
 
+  int(value: number): string {
+    return this.#tensor([], INT64, new Uint8Array(BigInt64Array.of(BigInt(value)).buffer));
+  }
+
   graph(inputs: string[], outputs: string[], outputType = FLOAT): GraphProto {
     const dim = [
       { value: { case: 'dimParam' as const, value: 'n' } },
@@ -114,9 +118,12 @@ export interface Tiny {
   model: ModelProto;
   /** Residual stream after each block. */
   residuals: string[];
+  /** What attention and MLP of each block add to it. */
+  attention: string[];
+  mlp: string[];
 }
 
-/** A runnable transformer with one head, learned positions, GELU written out (by-passed sums) and a padding mask. */
+/** A runnable transformer with one head, learned positions, GELU written out (by-passed sums) and a causal and a padding mask. */
 export function tinyTransformer(options: TinyOptions): Tiny {
   const { layers, wiring, norm = 'rms', flip = false, half = false, d = 8, vocab = 11 } = options;
   const b = new GraphBuilder();
@@ -133,11 +140,12 @@ export function tinyTransformer(options: TinyOptions): Tiny {
   let x = add(tokens, positions);
   // The mask takes its shape from the embedding, as in many exports: the stream is read there, but not its values.
   const visible = b.node('Cast', [b.node('Unsqueeze', ['attention_mask', b.ints(1)])], [intAttribute('to', float)]);
+  const size = (axis: number) => b.node('Gather', [b.node('Shape', [x]), b.ints(axis)]);
+  const shape = (...sizes: string[]) => b.node('Concat', sizes, [intAttribute('axis', 0)]);
   const masked = b.node('Mul', [b.node('Sub', [visible, scalar(1)]), scalar(1e4)]);
-  const mask = b.node('Expand', [
-    masked,
-    b.node('Concat', [b.node('Gather', [b.node('Shape', [x]), b.ints(0)]), b.ints(1, 1)], [intAttribute('axis', 0)]),
-  ]);
+  const ones = b.node('Expand', [b.floats([], [-1e4]), shape(size(1), size(1))]);
+  const future = half16(b.node('Trilu', [ones, b.int(1)], [intAttribute('upper', 1)]));
+  const mask = add(b.node('Expand', [masked, shape(size(0), b.ints(1, 1))]), future);
 
   const normalise = (input: string): string => {
     if (norm === 'layer') {
@@ -164,13 +172,20 @@ export function tinyTransformer(options: TinyOptions): Tiny {
   };
 
   const residuals: string[] = [];
+  const outputs = { attention: [] as string[], mlp: [] as string[] };
   for (let layer = 0; layer < layers; layer++) {
     if (wiring === 'sequential') {
-      x = residualAdd(x, attention(normalise(x)));
-      x = residualAdd(x, mlp(normalise(x)));
+      const a = attention(normalise(x));
+      x = residualAdd(x, a);
+      const m = mlp(normalise(x));
+      x = residualAdd(x, m);
+      outputs.attention.push(a);
+      outputs.mlp.push(m);
     } else {
       const a = attention(normalise(x));
       const m = mlp(normalise(x));
+      outputs.attention.push(a);
+      outputs.mlp.push(m);
       if (wiring === '(a+m)+x') x = residualAdd(add(a, m), x);
       if (wiring === '(a+x)+m') x = residualAdd(add(a, x), m);
       if (wiring === '(m+x)+a') x = residualAdd(add(m, x), a);
@@ -181,5 +196,6 @@ export function tinyTransformer(options: TinyOptions): Tiny {
   return {
     model: asModel(b.graph(['input_ids', 'attention_mask', 'position_ids'], [logits], float)),
     residuals,
+    ...outputs,
   };
 }

@@ -19,8 +19,8 @@ export interface Directions {
   readonly bias: Float32Array;
 }
 
-/** Multiplications that take about two seconds: what takes longer is kept, and announced. */
-const MUCH_WORK = 2e10;
+/** Multiplications that take about half a second: what takes longer is kept, and announced. */
+const MUCH_WORK = 5e9;
 /** Part of every key: another one for other directions from the same values. */
 const CONSTRUCTION = 1;
 /** Steps after which the time for all of them can be told. */

@@ -1,11 +1,10 @@
 /** Which files of a repository make a language model. */
 import { posix } from 'node:path';
 import { InputError } from '../../core/errors.ts';
+import { USUAL_MODELS } from '../model-files.ts';
 import { TOKENIZER_FILES } from '../tokenizer.ts';
 import { formatReference, type HubReference } from './reference.ts';
 
-/** Where exporters put the model, the preferred place first. */
-const USUAL_MODELS: readonly string[] = ['onnx/model.onnx', 'model.onnx'];
 const REQUIRED = ['config.json', ...TOKENIZER_FILES];
 const OPTIONAL = ['generation_config.json', 'special_tokens_map.json'];
 

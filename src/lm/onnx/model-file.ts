@@ -107,8 +107,11 @@ function followLinks(graph: GraphProto, path: string): string {
   return common;
 }
 
-const externalTensors = (graph: GraphProto): TensorProto[] =>
-  graph.initializer.filter(({ dataLocation }) => dataLocation === EXTERNAL);
+/** Those of sub-graphs included. */
+function externalTensors({ initializer, node }: GraphProto): TensorProto[] {
+  const inner = node.flatMap(({ attribute }) => attribute.flatMap(({ g }) => (g ? externalTensors(g) : [])));
+  return [...initializer.filter(({ dataLocation }) => dataLocation === EXTERNAL), ...inner];
+}
 
 const locationEntry = (tensor: TensorProto) => tensor.externalData.find(({ key }) => key === 'location');
 const locationOf = (tensor: TensorProto): string => locationEntry(tensor)?.value ?? '';

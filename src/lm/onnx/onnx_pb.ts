@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file onnx.proto.
  */
 export const file_onnx: GenFile = /*@__PURE__*/
-  fileDesc("Cgpvbm54LnByb3RvEg5zYWVmb3Jlc3Qub25ueCL2AQoKTW9kZWxQcm90bxISCgppcl92ZXJzaW9uGAEgASgDEhUKDXByb2R1Y2VyX25hbWUYAiABKAkSGAoQcHJvZHVjZXJfdmVyc2lvbhgDIAEoCRIpCgVncmFwaBgHIAEoCzIaLnNhZWZvcmVzdC5vbm54LkdyYXBoUHJvdG8SOAoMb3BzZXRfaW1wb3J0GAggAygLMiIuc2FlZm9yZXN0Lm9ubnguT3BlcmF0b3JTZXRJZFByb3RvEj4KDm1ldGFkYXRhX3Byb3BzGA4gAygLMiYuc2FlZm9yZXN0Lm9ubnguU3RyaW5nU3RyaW5nRW50cnlQcm90byI1ChJPcGVyYXRvclNldElkUHJvdG8SDgoGZG9tYWluGAEgASgJEg8KB3ZlcnNpb24YAiABKAMiNAoWU3RyaW5nU3RyaW5nRW50cnlQcm90bxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkiiAIKCkdyYXBoUHJvdG8SJwoEbm9kZRgBIAMoCzIZLnNhZWZvcmVzdC5vbm54Lk5vZGVQcm90bxIMCgRuYW1lGAIgASgJEjAKC2luaXRpYWxpemVyGAUgAygLMhsuc2FlZm9yZXN0Lm9ubnguVGVuc29yUHJvdG8SLQoFaW5wdXQYCyADKAsyHi5zYWVmb3Jlc3Qub25ueC5WYWx1ZUluZm9Qcm90bxIuCgZvdXRwdXQYDCADKAsyHi5zYWVmb3Jlc3Qub25ueC5WYWx1ZUluZm9Qcm90bxIyCgp2YWx1ZV9pbmZvGA0gAygLMh4uc2FlZm9yZXN0Lm9ubnguVmFsdWVJbmZvUHJvdG8ijAEKCU5vZGVQcm90bxINCgVpbnB1dBgBIAMoCRIOCgZvdXRwdXQYAiADKAkSDAoEbmFtZRgDIAEoCRIPCgdvcF90eXBlGAQgASgJEjEKCWF0dHJpYnV0ZRgFIAMoCzIeLnNhZWZvcmVzdC5vbm54LkF0dHJpYnV0ZVByb3RvEg4KBmRvbWFpbhgHIAEoCSL3AQoOQXR0cmlidXRlUHJvdG8SDAoEbmFtZRgBIAEoCRIJCgFmGAIgASgCEgkKAWkYAyABKAMSCQoBcxgEIAEoDBImCgF0GAUgASgLMhsuc2FlZm9yZXN0Lm9ubnguVGVuc29yUHJvdG8SJQoBZxgGIAEoCzIaLnNhZWZvcmVzdC5vbm54LkdyYXBoUHJvdG8SDgoGZmxvYXRzGAcgAygCEgwKBGludHMYCCADKAMSDwoHc3RyaW5ncxgJIAMoDBIqCgZncmFwaHMYCyADKAsyGi5zYWVmb3Jlc3Qub25ueC5HcmFwaFByb3RvEgwKBHR5cGUYFCABKAUi7AEKC1RlbnNvclByb3RvEgwKBGRpbXMYASADKAMSEQoJZGF0YV90eXBlGAIgASgFEhYKCmZsb2F0X2RhdGEYBCADKAJCAhABEhYKCmludDMyX2RhdGEYBSADKAVCAhABEhYKCmludDY0X2RhdGEYByADKANCAhABEgwKBG5hbWUYCCABKAkSEAoIcmF3X2RhdGEYCSABKAwSPQoNZXh0ZXJuYWxfZGF0YRgNIAMoCzImLnNhZWZvcmVzdC5vbm54LlN0cmluZ1N0cmluZ0VudHJ5UHJvdG8SFQoNZGF0YV9sb2NhdGlvbhgOIAEoBSJHCg5WYWx1ZUluZm9Qcm90bxIMCgRuYW1lGAEgASgJEicKBHR5cGUYAiABKAsyGS5zYWVmb3Jlc3Qub25ueC5UeXBlUHJvdG8ikAEKCVR5cGVQcm90bxI1Cgt0ZW5zb3JfdHlwZRgBIAEoCzIgLnNhZWZvcmVzdC5vbm54LlR5cGVQcm90by5UZW5zb3IaTAoGVGVuc29yEhEKCWVsZW1fdHlwZRgBIAEoBRIvCgVzaGFwZRgCIAEoCzIgLnNhZWZvcmVzdC5vbm54LlRlbnNvclNoYXBlUHJvdG8iiwEKEFRlbnNvclNoYXBlUHJvdG8SNwoDZGltGAEgAygLMiouc2FlZm9yZXN0Lm9ubnguVGVuc29yU2hhcGVQcm90by5EaW1lbnNpb24aPgoJRGltZW5zaW9uEhMKCWRpbV92YWx1ZRgBIAEoA0gAEhMKCWRpbV9wYXJhbRgCIAEoCUgAQgcKBXZhbHVl");
+  fileDesc("Cgpvbm54LnByb3RvEg5zYWVmb3Jlc3Qub25ueCKoAgoKTW9kZWxQcm90bxISCgppcl92ZXJzaW9uGAEgASgDEhUKDXByb2R1Y2VyX25hbWUYAiABKAkSGAoQcHJvZHVjZXJfdmVyc2lvbhgDIAEoCRIpCgVncmFwaBgHIAEoCzIaLnNhZWZvcmVzdC5vbm54LkdyYXBoUHJvdG8SOAoMb3BzZXRfaW1wb3J0GAggAygLMiIuc2FlZm9yZXN0Lm9ubnguT3BlcmF0b3JTZXRJZFByb3RvEj4KDm1ldGFkYXRhX3Byb3BzGA4gAygLMiYuc2FlZm9yZXN0Lm9ubnguU3RyaW5nU3RyaW5nRW50cnlQcm90bxIwCglmdW5jdGlvbnMYGSADKAsyHS5zYWVmb3Jlc3Qub25ueC5GdW5jdGlvblByb3RvIo0CCg1GdW5jdGlvblByb3RvEgwKBG5hbWUYASABKAkSDQoFaW5wdXQYBCADKAkSDgoGb3V0cHV0GAUgAygJEhEKCWF0dHJpYnV0ZRgGIAMoCRInCgRub2RlGAcgAygLMhkuc2FlZm9yZXN0Lm9ubnguTm9kZVByb3RvEjgKDG9wc2V0X2ltcG9ydBgJIAMoCzIiLnNhZWZvcmVzdC5vbm54Lk9wZXJhdG9yU2V0SWRQcm90bxIOCgZkb21haW4YCiABKAkSNwoPYXR0cmlidXRlX3Byb3RvGAsgAygLMh4uc2FlZm9yZXN0Lm9ubnguQXR0cmlidXRlUHJvdG8SEAoIb3ZlcmxvYWQYDSABKAkiNQoST3BlcmF0b3JTZXRJZFByb3RvEg4KBmRvbWFpbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDIjQKFlN0cmluZ1N0cmluZ0VudHJ5UHJvdG8SCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIogCCgpHcmFwaFByb3RvEicKBG5vZGUYASADKAsyGS5zYWVmb3Jlc3Qub25ueC5Ob2RlUHJvdG8SDAoEbmFtZRgCIAEoCRIwCgtpbml0aWFsaXplchgFIAMoCzIbLnNhZWZvcmVzdC5vbm54LlRlbnNvclByb3RvEi0KBWlucHV0GAsgAygLMh4uc2FlZm9yZXN0Lm9ubnguVmFsdWVJbmZvUHJvdG8SLgoGb3V0cHV0GAwgAygLMh4uc2FlZm9yZXN0Lm9ubnguVmFsdWVJbmZvUHJvdG8SMgoKdmFsdWVfaW5mbxgNIAMoCzIeLnNhZWZvcmVzdC5vbm54LlZhbHVlSW5mb1Byb3RvIp4BCglOb2RlUHJvdG8SDQoFaW5wdXQYASADKAkSDgoGb3V0cHV0GAIgAygJEgwKBG5hbWUYAyABKAkSDwoHb3BfdHlwZRgEIAEoCRIxCglhdHRyaWJ1dGUYBSADKAsyHi5zYWVmb3Jlc3Qub25ueC5BdHRyaWJ1dGVQcm90bxIOCgZkb21haW4YByABKAkSEAoIb3ZlcmxvYWQYCCABKAkijgIKDkF0dHJpYnV0ZVByb3RvEgwKBG5hbWUYASABKAkSCQoBZhgCIAEoAhIJCgFpGAMgASgDEgkKAXMYBCABKAwSJgoBdBgFIAEoCzIbLnNhZWZvcmVzdC5vbm54LlRlbnNvclByb3RvEiUKAWcYBiABKAsyGi5zYWVmb3Jlc3Qub25ueC5HcmFwaFByb3RvEg4KBmZsb2F0cxgHIAMoAhIMCgRpbnRzGAggAygDEg8KB3N0cmluZ3MYCSADKAwSKgoGZ3JhcGhzGAsgAygLMhouc2FlZm9yZXN0Lm9ubnguR3JhcGhQcm90bxIVCg1yZWZfYXR0cl9uYW1lGBUgASgJEgwKBHR5cGUYFCABKAUi7AEKC1RlbnNvclByb3RvEgwKBGRpbXMYASADKAMSEQoJZGF0YV90eXBlGAIgASgFEhYKCmZsb2F0X2RhdGEYBCADKAJCAhABEhYKCmludDMyX2RhdGEYBSADKAVCAhABEhYKCmludDY0X2RhdGEYByADKANCAhABEgwKBG5hbWUYCCABKAkSEAoIcmF3X2RhdGEYCSABKAwSPQoNZXh0ZXJuYWxfZGF0YRgNIAMoCzImLnNhZWZvcmVzdC5vbm54LlN0cmluZ1N0cmluZ0VudHJ5UHJvdG8SFQoNZGF0YV9sb2NhdGlvbhgOIAEoBSJHCg5WYWx1ZUluZm9Qcm90bxIMCgRuYW1lGAEgASgJEicKBHR5cGUYAiABKAsyGS5zYWVmb3Jlc3Qub25ueC5UeXBlUHJvdG8ikAEKCVR5cGVQcm90bxI1Cgt0ZW5zb3JfdHlwZRgBIAEoCzIgLnNhZWZvcmVzdC5vbm54LlR5cGVQcm90by5UZW5zb3IaTAoGVGVuc29yEhEKCWVsZW1fdHlwZRgBIAEoBRIvCgVzaGFwZRgCIAEoCzIgLnNhZWZvcmVzdC5vbm54LlRlbnNvclNoYXBlUHJvdG8iiwEKEFRlbnNvclNoYXBlUHJvdG8SNwoDZGltGAEgAygLMiouc2FlZm9yZXN0Lm9ubnguVGVuc29yU2hhcGVQcm90by5EaW1lbnNpb24aPgoJRGltZW5zaW9uEhMKCWRpbV92YWx1ZRgBIAEoA0gAEhMKCWRpbV9wYXJhbRgCIAEoCUgAQgcKBXZhbHVl");
 
 /**
  * @generated from message saeforest.onnx.ModelProto
@@ -54,6 +54,11 @@ export type ModelProto = Message<"saeforest.onnx.ModelProto"> & {
    * @generated from field: repeated saeforest.onnx.StringStringEntryProto metadata_props = 14;
    */
   metadataProps: StringStringEntryProto[];
+
+  /**
+   * @generated from field: repeated saeforest.onnx.FunctionProto functions = 25;
+   */
+  functions: FunctionProto[];
 };
 
 /**
@@ -62,6 +67,65 @@ export type ModelProto = Message<"saeforest.onnx.ModelProto"> & {
  */
 export const ModelProtoSchema: GenMessage<ModelProto> = /*@__PURE__*/
   messageDesc(file_onnx, 0);
+
+/**
+ * An operator that the model file defines itself.
+ *
+ * @generated from message saeforest.onnx.FunctionProto
+ */
+export type FunctionProto = Message<"saeforest.onnx.FunctionProto"> & {
+  /**
+   * @generated from field: optional string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: repeated string input = 4;
+   */
+  input: string[];
+
+  /**
+   * @generated from field: repeated string output = 5;
+   */
+  output: string[];
+
+  /**
+   * @generated from field: repeated string attribute = 6;
+   */
+  attribute: string[];
+
+  /**
+   * @generated from field: repeated saeforest.onnx.NodeProto node = 7;
+   */
+  node: NodeProto[];
+
+  /**
+   * @generated from field: repeated saeforest.onnx.OperatorSetIdProto opset_import = 9;
+   */
+  opsetImport: OperatorSetIdProto[];
+
+  /**
+   * @generated from field: optional string domain = 10;
+   */
+  domain: string;
+
+  /**
+   * @generated from field: repeated saeforest.onnx.AttributeProto attribute_proto = 11;
+   */
+  attributeProto: AttributeProto[];
+
+  /**
+   * @generated from field: optional string overload = 13;
+   */
+  overload: string;
+};
+
+/**
+ * Describes the message saeforest.onnx.FunctionProto.
+ * Use `create(FunctionProtoSchema)` to create a new message.
+ */
+export const FunctionProtoSchema: GenMessage<FunctionProto> = /*@__PURE__*/
+  messageDesc(file_onnx, 1);
 
 /**
  * @generated from message saeforest.onnx.OperatorSetIdProto
@@ -83,7 +147,7 @@ export type OperatorSetIdProto = Message<"saeforest.onnx.OperatorSetIdProto"> & 
  * Use `create(OperatorSetIdProtoSchema)` to create a new message.
  */
 export const OperatorSetIdProtoSchema: GenMessage<OperatorSetIdProto> = /*@__PURE__*/
-  messageDesc(file_onnx, 1);
+  messageDesc(file_onnx, 2);
 
 /**
  * @generated from message saeforest.onnx.StringStringEntryProto
@@ -105,7 +169,7 @@ export type StringStringEntryProto = Message<"saeforest.onnx.StringStringEntryPr
  * Use `create(StringStringEntryProtoSchema)` to create a new message.
  */
 export const StringStringEntryProtoSchema: GenMessage<StringStringEntryProto> = /*@__PURE__*/
-  messageDesc(file_onnx, 2);
+  messageDesc(file_onnx, 3);
 
 /**
  * @generated from message saeforest.onnx.GraphProto
@@ -147,7 +211,7 @@ export type GraphProto = Message<"saeforest.onnx.GraphProto"> & {
  * Use `create(GraphProtoSchema)` to create a new message.
  */
 export const GraphProtoSchema: GenMessage<GraphProto> = /*@__PURE__*/
-  messageDesc(file_onnx, 3);
+  messageDesc(file_onnx, 4);
 
 /**
  * @generated from message saeforest.onnx.NodeProto
@@ -182,6 +246,11 @@ export type NodeProto = Message<"saeforest.onnx.NodeProto"> & {
    * @generated from field: optional string domain = 7;
    */
   domain: string;
+
+  /**
+   * @generated from field: optional string overload = 8;
+   */
+  overload: string;
 };
 
 /**
@@ -189,7 +258,7 @@ export type NodeProto = Message<"saeforest.onnx.NodeProto"> & {
  * Use `create(NodeProtoSchema)` to create a new message.
  */
 export const NodeProtoSchema: GenMessage<NodeProto> = /*@__PURE__*/
-  messageDesc(file_onnx, 4);
+  messageDesc(file_onnx, 5);
 
 /**
  * @generated from message saeforest.onnx.AttributeProto
@@ -246,6 +315,13 @@ export type AttributeProto = Message<"saeforest.onnx.AttributeProto"> & {
   graphs: GraphProto[];
 
   /**
+   * the function's attribute that gives the value
+   *
+   * @generated from field: optional string ref_attr_name = 21;
+   */
+  refAttrName: string;
+
+  /**
    * AttributeType: FLOAT 1, INT 2, STRING 3, TENSOR 4, GRAPH 5, FLOATS 6, INTS 7
    *
    * @generated from field: optional int32 type = 20;
@@ -258,7 +334,7 @@ export type AttributeProto = Message<"saeforest.onnx.AttributeProto"> & {
  * Use `create(AttributeProtoSchema)` to create a new message.
  */
 export const AttributeProtoSchema: GenMessage<AttributeProto> = /*@__PURE__*/
-  messageDesc(file_onnx, 5);
+  messageDesc(file_onnx, 6);
 
 /**
  * @generated from message saeforest.onnx.TensorProto
@@ -319,7 +395,7 @@ export type TensorProto = Message<"saeforest.onnx.TensorProto"> & {
  * Use `create(TensorProtoSchema)` to create a new message.
  */
 export const TensorProtoSchema: GenMessage<TensorProto> = /*@__PURE__*/
-  messageDesc(file_onnx, 6);
+  messageDesc(file_onnx, 7);
 
 /**
  * @generated from message saeforest.onnx.ValueInfoProto
@@ -341,7 +417,7 @@ export type ValueInfoProto = Message<"saeforest.onnx.ValueInfoProto"> & {
  * Use `create(ValueInfoProtoSchema)` to create a new message.
  */
 export const ValueInfoProtoSchema: GenMessage<ValueInfoProto> = /*@__PURE__*/
-  messageDesc(file_onnx, 7);
+  messageDesc(file_onnx, 8);
 
 /**
  * @generated from message saeforest.onnx.TypeProto
@@ -360,7 +436,7 @@ export type TypeProto = Message<"saeforest.onnx.TypeProto"> & {
  * Use `create(TypeProtoSchema)` to create a new message.
  */
 export const TypeProtoSchema: GenMessage<TypeProto> = /*@__PURE__*/
-  messageDesc(file_onnx, 8);
+  messageDesc(file_onnx, 9);
 
 /**
  * @generated from message saeforest.onnx.TypeProto.Tensor
@@ -384,7 +460,7 @@ export type TypeProto_Tensor = Message<"saeforest.onnx.TypeProto.Tensor"> & {
  * Use `create(TypeProto_TensorSchema)` to create a new message.
  */
 export const TypeProto_TensorSchema: GenMessage<TypeProto_Tensor> = /*@__PURE__*/
-  messageDesc(file_onnx, 8, 0);
+  messageDesc(file_onnx, 9, 0);
 
 /**
  * @generated from message saeforest.onnx.TensorShapeProto
@@ -401,7 +477,7 @@ export type TensorShapeProto = Message<"saeforest.onnx.TensorShapeProto"> & {
  * Use `create(TensorShapeProtoSchema)` to create a new message.
  */
 export const TensorShapeProtoSchema: GenMessage<TensorShapeProto> = /*@__PURE__*/
-  messageDesc(file_onnx, 9);
+  messageDesc(file_onnx, 10);
 
 /**
  * @generated from message saeforest.onnx.TensorShapeProto.Dimension
@@ -430,5 +506,5 @@ export type TensorShapeProto_Dimension = Message<"saeforest.onnx.TensorShapeProt
  * Use `create(TensorShapeProto_DimensionSchema)` to create a new message.
  */
 export const TensorShapeProto_DimensionSchema: GenMessage<TensorShapeProto_Dimension> = /*@__PURE__*/
-  messageDesc(file_onnx, 9, 0);
+  messageDesc(file_onnx, 10, 0);
 
