@@ -206,6 +206,6 @@ function legend(folder: string, results: readonly Result[]): string[] {
   return [
     `Found: a latent of its own fires where the concept is named, in any of the languages (F1 ≥ ${LEAST_F1}). Holes: how often it is silent there (absorption).`,
     'Links: those whose two latents stand for concepts; right if the parent’s is above the child’s. topk has no forest: its links are extracted.',
-    `Next: saeforest eval ${results[0].folder} --suite core · saeforest world tree animal · saeforest world text --truth. Everything is in ${folder}.`,
+    `Next: saeforest eval ${results[0].folder} --suite core · saeforest world tree --concept mammal · saeforest world text --truth. Everything is in ${folder}.`,
   ];
 }
