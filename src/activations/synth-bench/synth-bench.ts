@@ -1,12 +1,13 @@
 /**
  * SynthSAEBench (Chanin and Garriga-Alonso 2026, arXiv 2602.14687; SAELens `sae_lens/synthetic`), at any size: activations that are sums
- * of the directions of a known hierarchy's active features, which fire with a power law of frequencies, correlated magnitudes aside:
+ * of the directions of a known hierarchy's active features, whose frequencies follow a power law and which fire together a little:
  *
  *   x = Σ_i a_i g_i + b,  a_i = relu(μ_i + σ_i N(0, 1)) where feature i fires, masked, scaled and excluded by its hierarchy
  *
  * Numbers come from this library's streams: they equal the published construction in distribution.
  */
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { z } from 'zod';
 import { grown } from '../../core/arrays.ts';
 import type { Codes } from '../../core/codes.ts';
@@ -24,6 +25,9 @@ import { compensationFactors, firingRates, zipfProbabilities } from './rates.ts'
 import { RowKernels } from './row-kernels.ts';
 
 const STREAM = 'synth-bench';
+
+/** Rows of a batch that are made in some five milliseconds. */
+const PIECE = 64;
 
 export class SynthBench implements ActivationSource {
   readonly config: SynthBenchConfig;
@@ -145,8 +149,14 @@ export class SynthBench implements ActivationSource {
     return this.#fill(out, () => random);
   }
 
+  /** The same in pieces: a batch is made while other threads train on the one before, and these must be heard. */
   async batch(index: number, out: Float32Array): Promise<void> {
-    this.sample(index, out);
+    const random = new Random(this.#seed, STREAM, 'train', index);
+    const piece = PIECE * this.d;
+    for (let at = 0; at < out.length; at += piece) {
+      await setImmediate();
+      this.#fill(out.subarray(at, at + piece), () => random);
+    }
   }
 
   async heldOut(start: number, out: Float32Array): Promise<number> {

@@ -195,6 +195,14 @@ describe('any of them', () => {
     );
   });
 
+  it('makes the same batch in pieces, also when two are made at once', async () => {
+    const bench = await SynthBench.open(1, SMALL);
+    const [one, other] = [new Float32Array(200 * 24), new Float32Array(150 * 24)];
+    await Promise.all([bench.batch(4, one), bench.batch(5, other)]);
+    expect(one).toEqual(sample(bench, 4, 200).x);
+    expect(other).toEqual(sample(bench, 5, 150).x);
+  });
+
   it('serves any range of held-out rows with its truth, and stops at the end', async () => {
     const bench = await SynthBench.open(1, SMALL);
     const all = new Float32Array(300 * 24);
