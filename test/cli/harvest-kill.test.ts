@@ -4,13 +4,15 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readManifest } from '../../src/activations/manifest.ts';
+import { MANIFEST_FILE, readManifest } from '../../src/activations/manifest.ts';
 import { Random } from '../../src/core/random.ts';
 import { temporaryFolder } from '../lm/folder.ts';
 import { describeWithShared, sharedPath } from '../support/shared.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../bin/saeforest.js');
 const KILLS = 4;
+/** Where chance lets every kill strike too early or too late, further ones follow. */
+const MOST_KILLS = 24;
 
 /** Flags, and the folders that come of them. */
 const HARVESTS = [
@@ -30,9 +32,10 @@ interface Ended {
 }
 
 interface Stop {
-  /** Kill it so many ms after its start or, with `afterShard`, after its first shard is there. */
+  /** Kill it so many ms after its start or, with `afterShard`, after every one of `folders` has its first shard. */
   killAfter?: number;
   afterShard?: boolean;
+  folders?: readonly string[];
   /** Interrupt it at so many of its first lines on stderr. */
   interrupts?: number;
 }
@@ -50,9 +53,9 @@ async function harvest(model: string, out: string, flags: readonly string[], sto
     if (interrupts-- > 0) child.kill('SIGINT');
   });
   const kill = (after: number): void => void setTimeout(() => child.kill('SIGKILL'), after).unref();
-  const { killAfter, afterShard = false } = stop;
+  const { killAfter, afterShard = false, folders = [] } = stop;
   const watch = setInterval(() => {
-    if (killAfter === undefined || (afterShard && !hasShard(out))) return;
+    if (killAfter === undefined || (afterShard && !folders.every((folder) => hasShard(join(out, folder))))) return;
     clearInterval(watch);
     kill(killAfter);
   }, 5);
@@ -72,7 +75,9 @@ const filesOf = (folder: string): string[] =>
         .map((file) => join(file.parentPath, file.name).slice(folder.length + 1))
         .sort();
 
-const hasShard = (folder: string): boolean => filesOf(folder).some((name) => name.endsWith('acts-00000.safetensors'));
+/** Whether a harvest would go on from a shard: it is in the manifest. */
+const hasShard = (folder: string): boolean =>
+  existsSync(join(folder, MANIFEST_FILE)) && readManifest(folder).shards.length > 0;
 
 /** sha256 of every file. */
 const digests = (folder: string): Record<string, string> =>
@@ -97,16 +102,16 @@ describeWithShared('lm/stories260k', 'a harvest from the command line', (model) 
     const random = new Random(1, 'kills');
     let kills = 0;
     let resumed = 0;
-    while (kills < KILLS) {
+    while (kills < KILLS || (resumed === 0 && kills < MOST_KILLS)) {
       const out = join(temporaryFolder(), 'acts');
       let ended: Ended;
       do {
         // Every other kill strikes when there is something to go on with.
         const afterShard = kills % 2 === 1;
-        const killAfter = random.uniform() * uninterrupted * (afterShard ? 0.2 : 1);
-        ended = await harvest(model, out, flags, { killAfter, afterShard });
+        const killAfter = random.uniform() * uninterrupted * (afterShard ? 0.05 : 1);
+        ended = await harvest(model, out, flags, { killAfter, afterShard, folders });
         if (ended.signal === 'SIGKILL') kills++;
-      } while (ended.signal === 'SIGKILL' && kills < KILLS);
+      } while (ended.signal === 'SIGKILL' && kills % KILLS !== 0);
       if (ended.signal === 'SIGKILL') ended = await harvest(model, out, flags);
       // A kill may strike after the last byte was written: then the next run has nothing to do and says so.
       if (!/already complete/.test(ended.err)) {
