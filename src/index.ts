@@ -39,7 +39,8 @@ export { normalizeRows } from './core/rows.ts';
 export { Forest } from './forest/forest.ts';
 
 // Training, and what comes out of it.
-export { runTraining, type TrainingOutcome, type TrainingRequest } from './cli/train-runs.ts';
+export { runTraining, type TrainingRequest } from './cli/train-runs.ts';
+export type { TrainingOutcome } from './training/group.ts';
 export { openRun, type OpenRun } from './training/runs.ts';
 export { CpuDevice } from './engine/cpu/device.ts';
 export { Reconstructor, type Reconstruction } from './sae/reconstructor.ts';

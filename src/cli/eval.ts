@@ -12,6 +12,8 @@ const schema = z.strictObject({
   acts: text.optional(),
   rows: count.default(100_000),
   sequences: count.optional(),
+  forest: text.optional(),
+  data: text.optional(),
   seed: index.default(0),
 });
 type Options = z.output<typeof schema>;
@@ -31,6 +33,11 @@ export const evalCommand = defineCommand({
     { flag: '--acts <acts>', help: "activations to measure on (default: the run's); their held-out rows are used" },
     { flag: '--rows <n>', help: 'held-out activations at most (default 100k)' },
     { flag: '--sequences <n>', help: 'texts run through the language model (default: some 20k tokens)' },
+    {
+      flag: '--forest <file>',
+      help: "parents to judge (made by saeforest extract; default: the SAE's own, else extracted from training rows)",
+    },
+    { flag: '--data <folder>', help: 'labelled texts, for suites that need them' },
     { flag: '--seed <n>', help: 'of the intervals (default 0)' },
   ],
   examples: [
@@ -58,17 +65,16 @@ export const evalCommand = defineCommand({
 
 async function measure(
   names: readonly string[],
-  { run: folder, model, acts: given, rows, sequences, seed }: Options,
+  { run: folder, model, acts: given, rows, sequences, forest: forestFile, data, seed }: Options,
   terminal: Terminal,
 ): Promise<Record<string, SuiteResult>> {
-  const { join } = await import('node:path');
-  const { makeFolder, writeFileAtomic } = await import('../core/files.ts');
   const { CpuDevice } = await import('../engine/cpu/device.ts');
   const { openHarvestedModel } = await import('../evals/harvested-model.ts');
-  const { toJson } = await import('../evals/metric.ts');
+  const { readForest } = await import('../forest/file.ts');
+  const { writeResult } = await import('../evals/result-files.ts');
   const { suites } = await import('../evals/suites.ts');
   const { LIVE } = await import('../training/config.ts');
-  const { checkTrainedOn, openRun, RUN_FILES } = await import('../training/runs.ts');
+  const { checkTrainedOn, openRun } = await import('../training/runs.ts');
   const { openSource } = await import('../training/sources.ts');
 
   const device = await CpuDevice.create();
@@ -81,6 +87,7 @@ async function measure(
     if (typeof harvested === 'string') terminal.note(`without the language model: ${harvested}`);
     const onProgress = new Countdown(terminal).report;
     const source = await openSource(common, { kind: 'none' }, { onProgress });
+    const forest = forestFile === undefined ? undefined : readForest(forestFile, run.sae.width);
     try {
       if (acts === LIVE) await checkTrainedOn(run, source);
       const results: Record<string, SuiteResult> = {};
@@ -95,6 +102,8 @@ async function measure(
           rows,
           batchRows: BATCH_ROWS,
           ...(sequences !== undefined && { sequences }),
+          ...(forest && { forest }),
+          ...(data !== undefined && { data }),
           seed,
           onProgress: (what, done, total) =>
             terminal.progress(
@@ -103,12 +112,8 @@ async function measure(
             ),
         });
         results[name] = result;
-        makeFolder(join(folder, RUN_FILES.evals));
         const measured = { step: run.step, acts, data: source.identity, rows, sequences: sequences ?? null, seed };
-        writeFileAtomic(
-          join(folder, RUN_FILES.evals, `${name}.json`),
-          `${JSON.stringify({ [name]: toJson(result), measured }, null, 1)}\n`,
-        );
+        writeResult(folder, name, { result, measured });
       }
       return results;
     } finally {

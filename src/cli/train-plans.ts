@@ -2,7 +2,8 @@
 import { basename, join } from 'node:path';
 import { ConfigError, InputError, UsageError } from '../core/errors.ts';
 import { architectures } from '../sae/registry.ts';
-import { LIVE, resolveConfig, type RunConfig } from '../training/config.ts';
+import { LIVE, resolveConfig } from '../training/config.ts';
+import type { Plan } from '../training/group.ts';
 import {
   configDifferences,
   foreignEntries,
@@ -21,13 +22,6 @@ export interface PlanRequest {
   /** Keys set on the command line, for all SAEs. */
   overrides: Record<string, unknown>;
   configFile: string | undefined;
-}
-
-export interface Plan {
-  /** Distinct among the plans: the architecture, with what sets it apart where it occurs several times. */
-  name: string;
-  folder: string;
-  config: RunConfig;
 }
 
 /** Runs in a new or empty folder. @throws InputError, ConfigError, UsageError */
@@ -131,12 +125,14 @@ export function resumePlans(request: PlanRequest): Plan[] {
   return plans.map((plan) => ({ ...plan, name: plan.name || plan.config.architecture.name }));
 }
 
+/** Keys that are the same for all runs of a stream. */
+function streamKeys({ config }: Plan): Record<string, unknown> {
+  const { arch: _, normalize: __, live, ...keys } = config.common;
+  return { ...keys, live: live && { ...live, layer: undefined, hook: undefined } };
+}
+
 /** Runs that are trained together see the same batches and take their steps together. */
 function checkStream(first: Plan, other: Plan): void {
-  const streamKeys = ({ config }: Plan): Record<string, unknown> => {
-    const { arch: _, normalize: __, live, ...keys } = config.common;
-    return { ...keys, live: live && { ...live, layer: undefined, hook: undefined } };
-  };
   const differences = keyDifferences(streamKeys(first), streamKeys(other));
   if (differences.length === 0) return;
   const keys = differences.map((line) =>

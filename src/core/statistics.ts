@@ -67,32 +67,54 @@ export interface BootstrapOptions {
 }
 
 /**
- * Percentile bootstrap (Efron 1979) over units that are independent of each other. Tokens of one document are not, so
- * resample documents: `statistic(weights)` gets how often each of the `units` was drawn and combines per-unit sums.
- *
- * `value` is the statistic with every weight 1. Resamples where the statistic is NaN (say 0/0) are left out; when all are,
- * or without units, the ends are NaN. One unit gives an interval of width 0: `n` says how much to trust it.
+ * Values of a statistic in resamples of units that are independent of each other (bootstrap, Efron 1979). Tokens of one document are
+ * not, so resample documents: `statistic(weights)` gets how often each of the `units` was drawn and combines per-unit sums.
+ * Statistics of the same units with the same stream see the same resamples, so that their replicates can be compared one by one.
  * @param random stream of the draws; units × resamples draws are made
+ * @returns `[resamples]`, NaN where the statistic is (say 0/0); empty without units
+ */
+export function bootstrapReplicates(
+  units: number,
+  statistic: (weights: Float64Array) => number,
+  random: Random,
+  resamples = 1000,
+): Float64Array {
+  const weights = new Float64Array(units);
+  const drawn = new Float64Array(units === 0 ? 0 : resamples);
+  for (let b = 0; b < drawn.length; b++) {
+    weights.fill(0);
+    for (let i = 0; i < units; i++) weights[random.below(units)]++;
+    drawn[b] = statistic(weights);
+  }
+  return drawn;
+}
+
+/**
+ * Percentile interval of bootstrap replicates. Those that are NaN are left out; when all are, or without any, the ends are NaN.
+ * @param confidence probability mass inside the interval
+ */
+export function percentileInterval(replicates: Float64Array, confidence = 0.95): { low: number; high: number } {
+  const sorted = replicates.filter((value) => !Number.isNaN(value)).sort();
+  const tail = (1 - confidence) / 2;
+  return { low: quantileOfSorted(sorted, tail), high: quantileOfSorted(sorted, 1 - tail) };
+}
+
+/**
+ * Percentile bootstrap, see {@link bootstrapReplicates}. `value` is the statistic with every weight 1.
+ * One unit gives an interval of width 0: `n` says how much to trust it.
  */
 export function bootstrapInterval(
   units: number,
   statistic: (weights: Float64Array) => number,
   random: Random,
-  { resamples = 1000, confidence = 0.95 }: BootstrapOptions = {},
+  { resamples, confidence }: BootstrapOptions = {},
 ): Interval {
-  const weights = new Float64Array(units).fill(1);
-  const value = statistic(weights);
-  const drawn = new Float64Array(units === 0 ? 0 : resamples);
-  let defined = 0;
-  for (let b = 0; b < drawn.length; b++) {
-    weights.fill(0);
-    for (let i = 0; i < units; i++) weights[random.below(units)]++;
-    const estimate = statistic(weights);
-    if (!Number.isNaN(estimate)) drawn[defined++] = estimate;
-  }
-  const sorted = drawn.subarray(0, defined).sort();
-  const tail = (1 - confidence) / 2;
-  return { value, low: quantileOfSorted(sorted, tail), high: quantileOfSorted(sorted, 1 - tail), n: units };
+  const value = statistic(new Float64Array(units).fill(1));
+  return {
+    value,
+    ...percentileInterval(bootstrapReplicates(units, statistic, random, resamples), confidence),
+    n: units,
+  };
 }
 
 /** Bootstrap of `Σ numerator / Σ denominator` over units, for example errors and tokens of each document. */

@@ -2,6 +2,7 @@
 import type { Normalization } from '../activations/normalization.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { Device } from '../engine/device.ts';
+import type { Forest } from '../forest/forest.ts';
 import type { LanguageModel } from '../lm/model.ts';
 import type { Sae } from '../sae/architecture.ts';
 
@@ -32,6 +33,10 @@ export interface EvalContext {
   readonly model: HarvestedModel | string;
   /** Share of dead latents by the trainer's counters. */
   readonly deadByCounters?: () => Promise<number>;
+  /** Parents of the latents that are to be judged in place of the SAE's own, or of extracted ones; see forest-of.ts. */
+  readonly forest?: Forest;
+  /** Folder of labelled texts, for suites that need them. */
+  readonly data?: string;
   /** Held-out rows at most. */
   readonly rows: number;
   /** Rows that go through the SAE at once; no result depends on it. */

@@ -72,6 +72,11 @@ export async function readWorldRows(
   };
 }
 
+/** Whether a model has the words of a world. */
+export function speaksOf(model: LanguageModel, { vocabulary }: World): boolean {
+  return vocabulary.every((word, id) => model.tokenizer.token(id) === word);
+}
+
 function checkVocabulary(model: LanguageModel, { vocabulary }: World): void {
   const foreign = vocabulary.findIndex((word, id) => model.tokenizer.token(id) !== word);
   if (foreign < 0) return;
