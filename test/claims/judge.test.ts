@@ -67,7 +67,7 @@ describe('verdict', () => {
     matching: 'nothing',
     valueA: 1,
     valueB: 0,
-    difference: { value: 1, low: 0.5, high: 1.5, seeds: 3, detectable: 0.5, paired: true },
+    difference: { value: 1, low: 0.5, high: 1.5, seeds: 3, detectable: 0.5, paired: true, p: 0.01 },
     claimed: { is: 'higher' },
     decides,
     outcome,

@@ -31,7 +31,7 @@ it('shows verdict, interval and provenance of a result, and what is not tested y
         matching: 'total L0',
         valueA: 0.75,
         valueB: 0.5,
-        difference: { value: 0.25, low: 0.125, high: 0.375, seeds: 3, detectable: 0.125, paired: true },
+        difference: { value: 0.25, low: 0.125, high: 0.375, seeds: 3, detectable: 0.125, paired: true, p: 0.01 },
         claimed: { is: 'higher' },
         decides: true,
         outcome: 'as claimed',
