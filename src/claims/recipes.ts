@@ -122,3 +122,12 @@ export function compositional(lab: Lab, data: DataName, keys: object = {}): Spec
   const { width, l0 } = lab.size(data);
   return { data, arch: 'compositional', keys: { width, k: l0, lr: RATE[data], ...keys } };
 }
+
+/** With ReLU and an L1 penalty whose tier weights are the published ones; λ1 is such that it ends sparse. */
+export function compositionalRelu(lab: Lab, data: 'W'): Spec {
+  return {
+    data,
+    arch: 'compositional',
+    keys: { width: lab.size(data).width, activation: 'relu', l1: 30, lr: RATE[data] },
+  };
+}

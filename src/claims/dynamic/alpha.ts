@@ -87,6 +87,8 @@ function alphas(readings: readonly (readonly [name: string, run: TrainedRun])[])
   return {
     title: 'α_t, seed 0',
     columns: ['step', ...readings.map(([name]) => name)],
-    rows: traces[0].flatMap(({ step }, i) => (i % every === 0 ? [[step, ...traces.map((trace) => alphaOf(trace[i]))]] : [])),
+    rows: traces[0].flatMap(({ step }, i) =>
+      i % every === 0 ? [[step, ...traces.map((trace) => alphaOf(trace[i]))]] : [],
+    ),
   };
 }

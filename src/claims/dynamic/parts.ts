@@ -35,7 +35,8 @@ export const dynamicParts: Claim = {
   id: 'dynamic-parts',
   paper: 'dynamic',
   statement: 'Schedule, resampling, adaptive α and clustering each help.',
-  published: 'variance explained 82.4 (none), 91.8 (schedule alone), 90.2 (with resampling), 90.2 (with α); no row for clustering',
+  published:
+    'variance explained 82.4 (none), 91.8 (schedule alone), 90.2 (with resampling), 90.2 (with α); no row for clustering',
   protocol:
     'W, 400 000 tokens, 3 seeds: the sparse form of the method (λ from 4 λ_T down to λ_T) against itself without one part, and without all ' +
     'four, each on a curve of three λ_T so that L0 is that of the whole method. Without the schedule λ is λ_T throughout.',

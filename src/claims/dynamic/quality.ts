@@ -35,7 +35,10 @@ async function compareBoth(lab: Lab, qualities: readonly Quality[]): Promise<Com
     const b = { name: 'topk, its baseline', spec: await dynamicBaseline(lab, data) };
     const sparse = { name: SPARSE, spec: dynamicSparse(lab, data) };
     const { l0 } = lab.size(data);
-    const curve = { name: 'topk (curve)', specs: [0.5, 1, 2].map((share) => topk(lab, data, { k: Math.round(share * l0) })) };
+    const curve = {
+      name: 'topk (curve)',
+      specs: [0.5, 1, 2].map((share) => topk(lab, data, { k: Math.round(share * l0) })),
+    };
     await lab.train([a.spec, b.spec, sparse.spec, ...curve.specs]);
     for (const { what, metric, is } of qualities) {
       const question: Question = { what, metric: metric[data], claimed: { is }, matching: 'total L0' };
@@ -63,7 +66,9 @@ async function sayL0(lab: Lab): Promise<string> {
   for (const data of lab.available('W', 'S')) {
     const [ofA] = await lab.metric(await dynamicPublished(lab, data), 'core.l0_total');
     const [ofB] = await lab.metric(await dynamicBaseline(lab, data), 'core.l0_total');
-    parts.push(`${say(ofA.value)} of ${await lab.width(data)} latents active on ${data}, ${say(ofB.value)} in its baseline`);
+    parts.push(
+      `${say(ofA.value)} of ${await lab.width(data)} latents active on ${data}, ${say(ofB.value)} in its baseline`,
+    );
   }
   return parts.join('; ');
 }
@@ -104,14 +109,15 @@ export const dynamicRecon = qualityClaim(
     published: 'explained variance 82.4 → 90.2 %, KL 0.103 → 0.058',
   },
   'Variance explained, and KL of the language model with the reconstruction spliced in.',
-  [
-    onBoth('variance explained', 'core.variance_explained', 'higher'),
-    onBoth('KL divergence', 'core.kl_sae', 'lower'),
-  ],
+  [onBoth('variance explained', 'core.variance_explained', 'higher'), onBoth('KL divergence', 'core.kl_sae', 'lower')],
 );
 
 export const dynamicProbing = qualityClaim(
-  { id: 'dynamic-probing', statement: '15.2 points better sparse probing, top 1, than TopK.', published: '70.1 → 85.3' },
+  {
+    id: 'dynamic-probing',
+    statement: '15.2 points better sparse probing, top 1, than TopK.',
+    published: '70.1 → 85.3',
+  },
   'Accuracy of probes on the one best latent: world concepts on W, labelled texts on S.',
   [onBoth('probing, one latent', 'probing.probing_k1', 'higher')],
 );
