@@ -2,6 +2,7 @@
 import type { EvalContext } from './context.ts';
 import { evaluateCore } from './core.ts';
 import type { SuiteResult } from './metric.ts';
+import { evaluateTruth } from './truth.ts';
 
 export interface Suite {
   measure(context: EvalContext): Promise<SuiteResult>;
@@ -17,6 +18,14 @@ export const suites: Readonly<Record<string, Suite>> = {
       '_normalized = in the input space of the SAE · _legacy = SAEBench (mean of per-token ratios) ·',
       '_token_mean = Tree SAE (about each token’s own mean) ·',
       'fraction_variance_explained_dl = dictionary_learning (offsets are free) · normalized_mse = OpenAI',
+    ],
+  },
+  truth: {
+    measure: evaluateTruth,
+    notes: [
+      'truth: synthetic activations and the embedded world. feature_… = by firing, matched on one half of the rows and scored on the other;',
+      'mcc, uniqueness, latent_… = by direction, as SAELens (synthetic activations only). edge_… counts links to latents that stand for',
+      'no feature as wrong, …_matched leaves them out; nulls beside every number of the forest are in the JSON (--json, evals/truth.json).',
     ],
   },
 };
