@@ -1,4 +1,5 @@
 /** The evaluation suites by name. A new one is a file with a function of this shape, and an entry here. */
+import { evaluateAbsorption } from './absorption.ts';
 import type { EvalContext } from './context.ts';
 import { evaluateCore } from './core.ts';
 import type { SuiteResult } from './metric.ts';
@@ -17,6 +18,13 @@ export const suites: Readonly<Record<string, Suite>> = {
       '_normalized = in the input space of the SAE · _legacy = SAEBench (mean of per-token ratios) ·',
       '_token_mean = Tree SAE (about each token’s own mean) ·',
       'fraction_variance_explained_dl = dictionary_learning (offsets are free) · normalized_mse = OpenAI',
+    ],
+  },
+  absorption: {
+    measure: evaluateAbsorption,
+    notes: [
+      'absorption_… and split_features judge words by a property of their spelling, truth_… by the known features of the data;',
+      'nulls (in the JSON): main latents replaced with random ones of equal frequency, so that 1 − frequency is chance for a rate',
     ],
   },
 };
