@@ -1,4 +1,5 @@
 /** The evaluation suites by name. A new one is a file with a function of this shape, and an entry here. */
+import { evaluateAbsorption } from './absorption.ts';
 import type { EvalContext } from './context.ts';
 import { evaluateCore } from './core.ts';
 import type { SuiteResult } from './metric.ts';
@@ -26,6 +27,10 @@ export const suites: Readonly<Record<string, Suite>> = {
       'truth: synthetic activations and the embedded world. feature_… = by firing, matched on one half of the rows and scored on the other;',
       'mcc, uniqueness, latent_… = by direction, as SAELens (synthetic activations only). edge_… counts links to latents that stand for',
       'no feature as wrong, …_matched leaves them out; nulls beside every number of the forest are in the JSON (--json, evals/truth.json).',
+  absorption: {
+    measure: evaluateAbsorption,
+      'absorption_… and split_features judge words by a property of their spelling, truth_… by the known features of the data;',
+      'nulls (in the JSON): main latents replaced with random ones of equal frequency, so that 1 − frequency is chance for a rate',
     ],
   },
 };
