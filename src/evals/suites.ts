@@ -2,6 +2,7 @@
 import type { EvalContext } from './context.ts';
 import { evaluateCore } from './core.ts';
 import type { SuiteResult } from './metric.ts';
+import { evaluateProbing } from './probing.ts';
 
 export interface Suite {
   measure(context: EvalContext): Promise<SuiteResult>;
@@ -17,6 +18,13 @@ export const suites: Readonly<Record<string, Suite>> = {
       '_normalized = in the input space of the SAE · _legacy = SAEBench (mean of per-token ratios) ·',
       '_token_mean = Tree SAE (about each token’s own mean) ·',
       'fraction_variance_explained_dl = dictionary_learning (offsets are free) · normalized_mse = OpenAI',
+    ],
+  },
+  probing: {
+    measure: evaluateProbing,
+    notes: [
+      'probe_<task>_k<n> = accuracy of logistic regressions on n latents, chance is 0.5; _dense = on all activations: the ceiling ·',
+      'null random_sae = the same on SAEs with random directions: the floor · probing_… = mean over the tasks',
     ],
   },
 };
