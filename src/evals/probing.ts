@@ -30,7 +30,10 @@ export async function evaluateProbing(context: EvalContext): Promise<SuiteResult
 
 async function dataSets(context: EvalContext): Promise<{ sets: DataSet[]; skipped: Record<string, string> }> {
   const { model: harvested, data, seed } = context;
-  const none = (reason: string) => ({ sets: [], skipped: Object.fromEntries(taskMetricNames().map((name) => [name, reason])) });
+  const none = (reason: string) => ({
+    sets: [],
+    skipped: Object.fromEntries(taskMetricNames().map((name) => [name, reason])),
+  });
   if (typeof harvested === 'string') return none(harvested);
   const world = new World();
   if (speaksOf(harvested.model, world)) return { sets: [await worldDataSet(harvested, world, seed)], skipped: {} };

@@ -1,10 +1,14 @@
 /** Fixtures of metrics: a folder `<metric>/<case>` with `expected.json` and what it names. */
 import { basename, dirname, resolve } from 'node:path';
+import { runCore } from './metrics/core.ts';
+import { runSparseProbing } from './metrics/sparse-probing.ts';
 import { runSynthSae } from './metrics/synthsae.ts';
 import type { Report } from './report.ts';
 
 /** By the name of the metric. To add one: a file in metrics/, and an entry. */
 const runs: Readonly<Record<string, (folder: string, report: Report) => void | Promise<void>>> = {
+  core: runCore,
+  'sparse-probing': runSparseProbing,
   synthsae: runSynthSae,
 };
 

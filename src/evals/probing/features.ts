@@ -62,10 +62,7 @@ export class Encoders {
     const sum = new Float64Array(sae.d);
     x.forEach((element, at) => (sum[at % sae.d] += element));
     const center = Float32Array.from(sum, (total) => total / rows);
-    const random = Array.from(
-      { length: DRAWS },
-      (_, draw) => new RandomSae(device, sae.width, center, l0, seed, draw),
-    );
+    const random = Array.from({ length: DRAWS }, (_, draw) => new RandomSae(device, sae.width, center, l0, seed, draw));
     return new Encoders(context, random, l0);
   }
 
@@ -156,7 +153,11 @@ function finished({ codes, dense }: Pools): Features {
 }
 
 /** Codes of x `[rows, d]` by each encoder. */
-async function encodeAll({ device, sae: { d } }: EvalContext, encoders: readonly Encode[], x: Float32Array): Promise<Codes[]> {
+async function encodeAll(
+  { device, sae: { d } }: EvalContext,
+  encoders: readonly Encode[],
+  x: Float32Array,
+): Promise<Codes[]> {
   const codes: Codes[] = [];
   for (const encoder of encoders) {
     device.beginStep();

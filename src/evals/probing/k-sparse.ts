@@ -30,13 +30,18 @@ export function meanDifferences(codes: Codes, { rows, labels }: Examples): Float
   const difference = new Float64Array(codes.width);
   rows.forEach((row, i) => {
     const weight = share[labels[i]];
-    for (let e = codes.rowPtr[row]; e < codes.rowPtr[row + 1]; e++) difference[codes.index[e]] += weight * codes.value[e];
+    for (let e = codes.rowPtr[row]; e < codes.rowPtr[row + 1]; e++)
+      difference[codes.index[e]] += weight * codes.value[e];
   });
   return difference.map(Math.abs);
 }
 
 /** The `k` latents of a range with the largest differences, largest first; ties go to the lower latent. */
-export function strongest(differences: Float64Array, k: number, { from, to } = { from: 0, to: differences.length }): number[] {
+export function strongest(
+  differences: Float64Array,
+  k: number,
+  { from, to } = { from: 0, to: differences.length },
+): number[] {
   const best: number[] = [];
   for (let latent = from; latent < to; latent++) {
     let at = best.length;
@@ -59,17 +64,18 @@ export function hits({ latents, probe }: SparseProbe, codes: Codes, { rows, labe
 }
 
 export function rightOf(logits: Float64Array, labels: Uint8Array): Uint8Array {
-  return labels.map((label, i) => ((logits[i] > 0) === (label === 1) ? 1 : 0));
+  return labels.map((label, i) => (logits[i] > 0 === (label === 1) ? 1 : 0));
 }
 
 /** `[rows, latents]` */
 function columns(codes: Codes, latents: Int32Array, rows: Int32Array): Float32Array {
-  const columnOf = new Map(Array.from(latents, (latent, column) => [latent, column]));
+  const columnOf = new Int32Array(codes.width).fill(-1);
+  latents.forEach((latent, column) => (columnOf[latent] = column));
   const dense = new Float32Array(rows.length * latents.length);
   rows.forEach((row, i) => {
     for (let e = codes.rowPtr[row]; e < codes.rowPtr[row + 1]; e++) {
-      const column = columnOf.get(codes.index[e]);
-      if (column !== undefined) dense[i * latents.length + column] = codes.value[e];
+      const column = columnOf[codes.index[e]];
+      if (column >= 0) dense[i * latents.length + column] = codes.value[e];
     }
   });
   return dense;

@@ -39,7 +39,15 @@ const TESTED = 3;
 
 /** All nouns, for any model. */
 export const NOUNS = 'wordnet-nouns.tsv';
-const NOUN_COLUMNS = ['word', 'synset', 'n_senses', 'tag_count', 'sense1_tag_count', 'depth', 'hypernym_chain'] as const;
+const NOUN_COLUMNS = [
+  'word',
+  'synset',
+  'n_senses',
+  'tag_count',
+  'sense1_tag_count',
+  'depth',
+  'hypernym_chain',
+] as const;
 
 /** Nouns among the tokens of one model, named after its folder. */
 const tokenFileOf = (model: LanguageModel): string => `${basename(model.folder)}-token-nouns.tsv`;
@@ -124,7 +132,8 @@ export async function nounDataSet(context: EvalContext, nouns: ReadonlyMap<numbe
     tasks: [
       {
         name: 'wordnet',
-        about: 'kinds of nouns in WordNet (hypernyms of their first sense), at tokens of held-out text; no test word is a training word',
+        about:
+          'kinds of nouns in WordNet (hypernyms of their first sense), at tokens of held-out text; no test word is a training word',
         train: rows.filter((row) => !isTested.has(noun[row].word)),
         test: rows.filter((row) => isTested.has(noun[row].word)),
         labels: (row) => noun[row].kinds,

@@ -7,6 +7,7 @@ export class MeanCodes {
   readonly #sum: Float64Array;
   readonly #index: Uint32Array[];
   readonly #value: Float32Array[];
+  readonly #isTouched: Uint8Array;
   #touched: number[] = [];
   #item = -1;
   #rows = 0;
@@ -14,6 +15,7 @@ export class MeanCodes {
   constructor(items: number, width: number) {
     this.#width = width;
     this.#sum = new Float64Array(width);
+    this.#isTouched = new Uint8Array(width);
     this.#index = Array.from({ length: items }, () => new Uint32Array(0));
     this.#value = Array.from({ length: items }, () => new Float32Array(0));
   }
@@ -25,7 +27,8 @@ export class MeanCodes {
       this.#rows++;
       for (let e = rowPtr[r]; e < rowPtr[r + 1]; e++) {
         if (value[e] === 0) continue;
-        if (this.#sum[index[e]] === 0) this.#touched.push(index[e]);
+        if (this.#isTouched[index[e]] === 0) this.#touched.push(index[e]);
+        this.#isTouched[index[e]] = 1;
         this.#sum[index[e]] += value[e];
       }
     }
@@ -33,11 +36,10 @@ export class MeanCodes {
 
   #close(next: number): void {
     if (this.#item >= 0) {
-      // Codes of both signs can cancel out and be listed twice.
-      const latents = Uint32Array.from(new Set(this.#touched)).sort();
+      const latents = Uint32Array.from(this.#touched).sort();
       this.#index[this.#item] = latents;
       this.#value[this.#item] = Float32Array.from(latents, (latent) => this.#sum[latent] / this.#rows);
-      for (const latent of latents) this.#sum[latent] = 0;
+      for (const latent of latents) this.#sum[latent] = this.#isTouched[latent] = 0;
     }
     this.#touched = [];
     this.#item = next;

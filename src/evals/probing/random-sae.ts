@@ -27,7 +27,11 @@ export class RandomSae {
     for (let latent = 0; latent < width; latent++) {
       const row = Float64Array.from({ length: d }, () => random.normal());
       const norm = Math.hypot(...row);
-      device.write(W, Float32Array.from(row, (value) => value / norm), latent * d);
+      device.write(
+        W,
+        Float32Array.from(row, (value) => value / norm),
+        latent * d,
+      );
     }
     const mean = device.persistent('f32', d);
     device.write(mean, center);

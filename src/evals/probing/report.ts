@@ -1,6 +1,14 @@
 /** Names, definitions, intervals and nulls of the accuracies. */
 import type { EvalContext } from '../context.ts';
-import { besideNull, Bootstrap, insufficient, type Meaning, type Metric, type Metrics, type SuiteResult } from '../metric.ts';
+import {
+  besideNull,
+  Bootstrap,
+  insufficient,
+  type Meaning,
+  type Metric,
+  type Metrics,
+  type SuiteResult,
+} from '../metric.ts';
 import type { MeasuredTask } from './measure.ts';
 import { LEAST } from './one-vs-rest.ts';
 import { DRAWS, RANDOM_SAE } from './random-sae.ts';
@@ -33,7 +41,10 @@ export function probingMetrics(
     ]);
     return Object.fromEntries([...means, ...entries]);
   };
-  return { metrics: ofWholeModel(measured, seed), views: Object.fromEntries(others.map((view) => [view, ofView(view)])) };
+  return {
+    metrics: ofWholeModel(measured, seed),
+    views: Object.fromEntries(others.map((view) => [view, ofView(view)])),
+  };
 }
 
 function ofWholeModel(measured: readonly MeasuredTask[], seed: number): Metrics {
@@ -93,7 +104,7 @@ function meanMetric(
   }
   const scores = tasks.map((task) => {
     const offset = offsets.get(task.dataSet.name)!;
-    return of(task).map(({ units, right }) => ({ units: units.map((unit) => unit + offset), right }));
+    return of(task).map(({ units, labels, right }) => ({ units: units.map((unit) => unit + offset), labels, right }));
   });
   const labels = new Set(tasks.map(({ dataSet }) => `${dataSet.units} ${dataSet.unit}`));
   const units = { count, of: new Int32Array(0), label: [...labels].join(' and ') };
@@ -123,5 +134,6 @@ const READS: Readonly<Record<ProbeName, string>> = {
   k1: sparse(1),
   k2: sparse(2),
   k5: sparse(5),
-  dense: "probe on all elements of the model's activations (same means over tokens, centred and scaled to a mean variance of 1)",
+  dense:
+    "probe on all elements of the model's activations (same means over tokens, centred and scaled to a mean variance of 1)",
 };

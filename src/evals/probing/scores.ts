@@ -13,24 +13,32 @@ export type ProbeName = `k${(typeof KS)[number]}` | 'dense';
 export interface ClassScore {
   /** Resampled unit of each example. */
   readonly units: Int32Array;
+  readonly labels: Uint8Array;
   readonly right: Uint8Array;
 }
 
 /** Of every class of a task. */
 export type Scores = readonly ClassScore[];
 
-/** Mean over classes of the share that is right; classes without examples among the resampled units are left out. */
+/**
+ * Mean over classes of (share of the positives that is right + share of the negatives that is right) / 2. Their numbers are equal, so this
+ * is the share of all examples that is right; in resamples, where they are not, it stays balanced. Classes of which a resample
+ * holds no positives or no negatives are left out.
+ */
 export function accuracy(scores: Scores, weights?: Float64Array): number {
   let [sum, classes] = [0, 0];
-  for (const { units, right } of scores) {
-    let [all, good] = [0, 0];
+  for (const { units, labels, right } of scores) {
+    const [all, good] = [
+      [0, 0],
+      [0, 0],
+    ];
     for (let i = 0; i < units.length; i++) {
       const weight = weights ? weights[units[i]] : 1;
-      all += weight;
-      if (right[i]) good += weight;
+      all[labels[i]] += weight;
+      if (right[i]) good[labels[i]] += weight;
     }
-    if (all === 0) continue;
-    sum += good / all;
+    if (all[0] === 0 || all[1] === 0) continue;
+    sum += (good[0] / all[0] + good[1] / all[1]) / 2;
     classes++;
   }
   return sum / classes;
@@ -48,18 +56,23 @@ export function sparseScores(
     const best = strongest(meanDifferences(codes, train), Math.max(...KS), range);
     for (const k of KS) {
       const right = hits(fitSparseProbe(codes, best.slice(0, k), train), codes, test);
-      scores[`k${k}`].push({ units: unitsOf(test, unitOf), right });
+      scores[`k${k}`].push(scoreOf(test, unitOf, right));
     }
   }
   return scores;
 }
 
 /** Of a probe on all elements of the activations, scaled by one factor so that their variance is 1 on average. */
-export function denseScores({ dense }: Features, d: number, classes: readonly ClassSplit[], unitOf: Int32Array): Scores {
+export function denseScores(
+  { dense }: Features,
+  d: number,
+  classes: readonly ClassSplit[],
+  unitOf: Int32Array,
+): Scores {
   return classes.map(({ train, test }) => {
     const standardized = standardizer(dense, d, train);
     const probe = fitProbe(standardized(train), d, train.labels, { tolerance: 1e-5 });
-    return { units: unitsOf(test, unitOf), right: rightOf(probeLogits(probe, standardized(test)), test.labels) };
+    return scoreOf(test, unitOf, rightOf(probeLogits(probe, standardized(test)), test.labels));
   });
 }
 
@@ -82,10 +95,11 @@ export function majorityScores(classes: readonly ClassSplit[], unitOf: Int32Arra
   return classes.map(({ train, test }) => {
     const positives = train.labels.reduce((sum, label) => sum + label, 0);
     const named = 2 * positives >= train.labels.length ? 1 : 0;
-    return { units: unitsOf(test, unitOf), right: test.labels.map((label) => (label === named ? 1 : 0)) };
+    const right = test.labels.map((label) => (label === named ? 1 : 0));
+    return scoreOf(test, unitOf, right);
   });
 }
 
-function unitsOf({ rows }: Examples, unitOf: Int32Array): Int32Array {
-  return rows.map((row) => unitOf[row]);
+function scoreOf({ rows, labels }: Examples, unitOf: Int32Array, right: Uint8Array): ClassScore {
+  return { units: rows.map((row) => unitOf[row]), labels, right };
 }

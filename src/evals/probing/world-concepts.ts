@@ -18,7 +18,11 @@ const LEAVES = 6;
  * Two tasks: kinds, that is concepts with others below them, at words that no probe was trained on; and the words of single leaves. Test
  * sentences never occur in training text. Words with several meanings are left out.
  */
-export async function worldDataSet({ model, layer, hook }: HarvestedModel, world: World, seed: number): Promise<DataSet> {
+export async function worldDataSet(
+  { model, layer, hook }: HarvestedModel,
+  world: World,
+  seed: number,
+): Promise<DataSet> {
   const { taxonomy, lexicon } = world;
   const site = { layer, hook: hook as Hook };
   const isClear = ({ tokens, concepts }: WorldDocument, position: number): boolean =>
@@ -50,14 +54,16 @@ export async function worldDataSet({ model, layer, hook }: HarvestedModel, world
     tasks: [
       {
         name: 'world_kinds',
-        about: 'kinds of the embedded world, at words below them in sentences that training text does not hold; no test word is a training word',
+        about:
+          'kinds of the embedded world, at words below them in sentences that training text does not hold; no test word is a training word',
         train: rows.filter((row) => !isTest(row) && !isUnseen(row)),
         test: rows.filter((row) => isTest(row) && isUnseen(row)),
         labels: kinds,
       },
       {
         name: 'world_words',
-        about: 'single concepts of the embedded world, at their words in three languages, in sentences that training text does not hold',
+        about:
+          'single concepts of the embedded world, at their words in three languages, in sentences that training text does not hold',
         train: rows.filter((row) => !isTest(row)),
         test: rows.filter(isTest),
         labels: (row) => [world.names[concepts[row]]],
