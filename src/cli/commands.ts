@@ -7,6 +7,7 @@ import type { Command } from './command.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { evalCommand } from './eval.ts';
+import { reproduce } from './reproduce.ts';
 import { train } from './train.ts';
 import { extractCommand } from './extract.ts';
 import { harvestCommand } from './harvest.ts';
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   train,
   evalCommand,
   extractCommand,
+  reproduce,
   worldText,
   worldTree,
   worldCard,

@@ -2,6 +2,7 @@
 import { basename, dirname, resolve } from 'node:path';
 import { runCore } from './metrics/core.ts';
 import { runSparseProbing } from './metrics/sparse-probing.ts';
+import { runAbsorption } from './metrics/absorption.ts';
 import { runSynthSae } from './metrics/synthsae.ts';
 import type { Report } from './report.ts';
 
@@ -9,6 +10,7 @@ import type { Report } from './report.ts';
 const runs: Readonly<Record<string, (folder: string, report: Report) => void | Promise<void>>> = {
   core: runCore,
   'sparse-probing': runSparseProbing,
+  absorption: runAbsorption,
   synthsae: runSynthSae,
 };
 
