@@ -4,6 +4,7 @@ import type { EvalContext } from './context.ts';
 import { evaluateCore } from './core.ts';
 import type { SuiteResult } from './metric.ts';
 import { evaluateTruth } from './truth.ts';
+import { evaluateProbing } from './probing.ts';
 
 export interface Suite {
   measure(context: EvalContext): Promise<SuiteResult>;
@@ -31,6 +32,10 @@ export const suites: Readonly<Record<string, Suite>> = {
     measure: evaluateAbsorption,
       'absorption_… and split_features judge words by a property of their spelling, truth_… by the known features of the data;',
       'nulls (in the JSON): main latents replaced with random ones of equal frequency, so that 1 − frequency is chance for a rate',
+  probing: {
+    measure: evaluateProbing,
+      'probe_<task>_k<n> = accuracy of logistic regressions on n latents, chance is 0.5; _dense = on all activations: the ceiling ·',
+      'null random_sae = the same on SAEs with random directions: the floor · probing_… = mean over the tasks',
     ],
   },
 };

@@ -1,5 +1,7 @@
 /** Fixtures of metrics: a folder `<metric>/<case>` with `expected.json` and what it names. */
 import { basename, dirname, resolve } from 'node:path';
+import { runCore } from './metrics/core.ts';
+import { runSparseProbing } from './metrics/sparse-probing.ts';
 import { runAbsorption } from './metrics/absorption.ts';
 import { runGroundTruth } from './metrics/ground-truth.ts';
 import { runSynthSae } from './metrics/synthsae.ts';
@@ -8,6 +10,8 @@ import type { Report } from './report.ts';
 
 /** By the name of the metric. To add one: a file in metrics/, and an entry. */
 const runs: Readonly<Record<string, (folder: string, report: Report) => void | Promise<void>>> = {
+  core: runCore,
+  'sparse-probing': runSparseProbing,
   absorption: runAbsorption,
   'ground-truth': runGroundTruth,
   synthsae: runSynthSae,
