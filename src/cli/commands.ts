@@ -10,6 +10,7 @@ import { evalCommand } from './eval.ts';
 import { train } from './train.ts';
 import { extractCommand } from './extract.ts';
 import { harvestCommand } from './harvest.ts';
+import { labelCommand } from './label.ts';
 import { lmFetch } from './lm-fetch.ts';
 import { lmInspect } from './lm-inspect.ts';
 import { worldCard } from './world-card.ts';
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   train,
   evalCommand,
   extractCommand,
+  labelCommand,
   worldText,
   worldTree,
   worldCard,
