@@ -1,4 +1,7 @@
 /** Every command, in the order of `--help`. Each file is light: it imports the work only when it runs. */
+import { annotateExport } from './annotate-export.ts';
+import { annotateScore } from './annotate-score.ts';
+import { annotateServe } from './annotate-serve.ts';
 import { archs } from './archs.ts';
 import { benchEncode } from './bench-encode.ts';
 import { benchStep } from './bench-step.ts';
@@ -26,6 +29,9 @@ export const commands: readonly Command[] = [
   evalCommand,
   extractCommand,
   labelCommand,
+  annotateExport,
+  annotateServe,
+  annotateScore,
   worldText,
   worldTree,
   worldCard,

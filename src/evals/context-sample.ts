@@ -2,6 +2,7 @@
 import { InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
 import type { Codes } from '../core/codes.ts';
+import type { Tokenizer } from '../lm/tokenizer.ts';
 import { Reconstructor } from '../sae/reconstructor.ts';
 import type { EvalContext } from './context.ts';
 import { ContextCollector, FiringBlocks, type ContextCounts, type LatentContexts } from './contexts.ts';
@@ -66,6 +67,12 @@ export async function sampleContexts(
   } finally {
     reconstructor.release();
   }
+}
+
+/** What makes the held-out tokens readable. @throws InputError without the language model that the activations come from */
+export function tokenizerOf({ model }: Pick<EvalContext, 'model'>): Tokenizer {
+  if (typeof model === 'string') throw new InputError(`the text of the activations cannot be read: ${model}`);
+  return model.model.tokenizer;
 }
 
 /** Root mean square norm of the inputs. */

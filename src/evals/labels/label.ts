@@ -3,9 +3,8 @@
  * forest judged for whether the child is a special case of the parent. Every answer is kept the moment it arrives, and every request
  * is a function of the run and the seed: after an endpoint has died, the same call goes on where it stopped.
  */
-import { InputError } from '../../core/errors.ts';
 import type { EvalContext } from '../context.ts';
-import { sampleContexts, stratifiedLatents } from '../context-sample.ts';
+import { sampleContexts, stratifiedLatents, tokenizerOf } from '../context-sample.ts';
 import { forestOf } from '../forest-of.ts';
 import { latentPairs, type LatentPair } from '../latent-pairs.ts';
 import type { AnswerCache, AnswerRequest } from './answer-cache.ts';
@@ -47,11 +46,8 @@ export interface Plan {
 
 /** @throws InputError without the language model that the activations come from: its tokenizer is needed */
 export async function planLabels(context: EvalContext, settings: LabelSettings): Promise<Plan> {
-  const { model, seed } = context;
-  if (typeof model === 'string') {
-    throw new InputError(`the text of the activations cannot be read: ${model}`, { hint: '--model FOLDER' });
-  }
-  const { tokenizer } = model.model;
+  const { seed } = context;
+  const tokenizer = tokenizerOf(context);
   const judged = settings.pairs === 0 ? undefined : await forestOf(context);
   let [latents, pairs]: [number[], LatentPair[]] = [[], []];
   const { contexts, eligible, rows } = await sampleContexts(context, CONTEXT_COUNTS, (eligible) => {
