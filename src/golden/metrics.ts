@@ -4,6 +4,7 @@ import { runCore } from './metrics/core.ts';
 import { runSparseProbing } from './metrics/sparse-probing.ts';
 import { runAbsorption } from './metrics/absorption.ts';
 import { runGroundTruth } from './metrics/ground-truth.ts';
+import { runKappa } from './metrics/kappa.ts';
 import { runSynthSae } from './metrics/synthsae.ts';
 import { runTreeRecovery } from './metrics/tree-recovery.ts';
 import type { Report } from './report.ts';
@@ -14,6 +15,7 @@ const runs: Readonly<Record<string, (folder: string, report: Report) => void | P
   'sparse-probing': runSparseProbing,
   absorption: runAbsorption,
   'ground-truth': runGroundTruth,
+  kappa: runKappa,
   synthsae: runSynthSae,
   'tree-recovery': runTreeRecovery,
 };
