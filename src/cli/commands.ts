@@ -7,6 +7,7 @@ import { benchEncode } from './bench-encode.ts';
 import { benchStep } from './bench-step.ts';
 import { benchToyTreeCommand } from './bench-toy-tree.ts';
 import type { Command } from './command.ts';
+import { compareCommand } from './compare.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { evalCommand } from './eval.ts';
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   harvestCommand,
   train,
   evalCommand,
+  compareCommand,
   extractCommand,
   reproduce,
   labelCommand,
