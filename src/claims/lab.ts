@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { MANIFEST_FILE, readManifest } from '../activations/manifest.ts';
+import { InterruptedError } from '../core/errors.ts';
 import { BusyError } from '../core/lock.ts';
 import { CpuDevice } from '../engine/cpu/device.ts';
 import type { Device } from '../engine/device.ts';
@@ -152,7 +153,7 @@ export class Lab {
     const measured = { rows, sequences, scale: this.scaleName, labelled: this.labelled !== undefined };
     const stored = readResult(run.folder, suite);
     if (stored && isDeepStrictEqual(stored.measured, measured)) return stored.result;
-    this.#signal.throwIfAborted();
+    this.#checkInterrupted();
     this.#note(`${suite}: ${describe(run)}`);
     const result = await this.withRun(run, (context) => suites[suite].measure(context));
     writeResult(run.folder, suite, { result, measured });
@@ -249,7 +250,7 @@ export class Lab {
   }
 
   async #trainGroup(group: readonly { run: TrainedRun; config: RunConfig }[]): Promise<void> {
-    this.#signal.throwIfAborted();
+    this.#checkInterrupted();
     await this.#whenFree(async () => {
       const open = group.filter(({ run, config }) => !isTrained(run.folder, config));
       if (open.length === 0) return;
@@ -269,6 +270,13 @@ export class Lab {
     });
   }
 
+  #checkInterrupted(): void {
+    if (!this.#signal.aborted) return;
+    throw new InterruptedError('stopped; what was trained and measured is kept', {
+      hint: 'run the same command again, it goes on from there',
+    });
+  }
+
   /** Another process may be at work in the same laboratory: what it makes is used. */
   async #whenFree(work: () => Promise<unknown>): Promise<void> {
     for (;;) {
@@ -277,7 +285,8 @@ export class Lab {
         return;
       } catch (error) {
         if (!(error instanceof BusyError)) throw error;
-        await wait(2000, undefined, { signal: this.#signal });
+        await wait(2000);
+        this.#checkInterrupted();
       }
     }
   }

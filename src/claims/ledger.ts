@@ -48,6 +48,7 @@ const comparisonSchema = z.object({
     seeds: z.number(),
     detectable: number,
     paired: z.boolean(),
+    p: number,
   }),
   claimed: z.union([
     z.object({ is: z.enum(['higher', 'lower']), by: z.number().optional() }),

@@ -170,3 +170,42 @@ export function tInterval(values: readonly number[]): Interval {
   const value = n === 0 ? NaN : moments.mean;
   return { value, low: value - half, high: value + half, n };
 }
+
+/**
+ * Two-sided probability of values like these where their mean is 0: Student's t with n − 1 degrees of freedom, by the finite series
+ * 26.7.3 and 26.7.4 of Abramowitz and Stegun. NaN for fewer than two values, or where they are all 0.
+ */
+export function tProbability(values: readonly number[]): number {
+  const moments = new Moments();
+  for (const value of values) moments.add(value);
+  const freedom = moments.count - 1;
+  if (freedom < 1) return NaN;
+  const angle = Math.atan2(
+    Math.abs(moments.mean) * Math.sqrt(moments.count),
+    Math.sqrt(freedom * moments.sampleVariance),
+  );
+  if (moments.mean === 0 && moments.sampleVariance === 0) return NaN;
+  const odd = freedom % 2;
+  let [term, sum] = odd ? [Math.cos(angle), freedom === 1 ? 0 : Math.cos(angle)] : [1, 1];
+  for (let i = odd + 2; i < freedom; i += 2) {
+    term *= ((i - 1) / i) * Math.cos(angle) ** 2;
+    sum += term;
+  }
+  const inside = odd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
+  return Math.max(0, 1 - inside);
+}
+
+/**
+ * Holm's step-down adjustment: with all adjusted values below α taken for real, the probability of even one false among them is
+ * at most α, whatever the tests have in common.
+ */
+export function holm(probabilities: readonly number[]): number[] {
+  const order = [...probabilities.keys()].sort((a, b) => probabilities[a] - probabilities[b]);
+  const adjusted = Array.from<number>({ length: order.length });
+  let largest = 0;
+  for (const [rank, at] of order.entries()) {
+    largest = Math.max(largest, Math.min(1, (order.length - rank) * probabilities[at]));
+    adjusted[at] = largest;
+  }
+  return adjusted;
+}

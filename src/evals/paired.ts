@@ -3,20 +3,30 @@
  * one, so that what makes a document hard for both cancels out.
  */
 import { Random } from '../core/random.ts';
-import { percentileInterval } from '../core/statistics.ts';
+import { percentileInterval, tInterval, tProbability } from '../core/statistics.ts';
 import type { Metric } from './metric.ts';
 
-export interface Difference {
-  /** Mean over the seeds of a − b; null where a metric is undefined. */
+/** A metric over the seeds of one configuration. */
+export interface OverSeeds {
+  /** Mean over the seeds; null where a metric is undefined. */
   readonly value: number | null;
-  /** Ends of the 95 % interval: resampled are the seeds and, within each, the units that the metrics share. */
+  /**
+   * Ends of the 95 % interval: resampled are the seeds and, within each, the units of the metric. Where metrics bring no resamples it
+   * is a t-interval over the seeds; null for one seed then.
+   */
   readonly low: number | null;
   readonly high: number | null;
   readonly seeds: number;
+  /** Whether the units were resampled too. */
+  readonly paired: boolean;
+}
+
+/** a − b. */
+export interface Difference extends OverSeeds {
   /** Half the width of the interval: about the smallest difference that could have been told from 0. */
   readonly detectable: number | null;
-  /** Whether the units were resampled too; else the interval is over seeds alone. */
-  readonly paired: boolean;
+  /** Two-sided, of no difference, from the same resamples or t; null where nothing varies. */
+  readonly p: number | null;
 }
 
 /**
@@ -27,33 +37,67 @@ export function pairedDifference(a: readonly Metric[], b: readonly Metric[], see
   if (a.length !== b.length || a.length === 0) {
     throw new RangeError(`a paired difference of ${a.length} and ${b.length} runs`);
   }
+  const values = a.map((metric, s) => numberOf(metric) - numberOf(b[s]));
   const bySeed = a.map((metric, s) => replicatesOfDifference(metric, b[s]));
-  const value = a.reduce((sum, metric, s) => sum + numberOf(metric) - numberOf(b[s]), 0) / a.length;
-  const resamples = Math.min(...bySeed.map((replicates) => replicates?.length ?? Infinity));
-  const paired = Number.isFinite(resamples);
-  const differences = a.map((metric, s) => numberOf(metric) - numberOf(b[s]));
+  const { drawn, ...mean } = overSeeds(values, bySeed, seed);
+  const { low, high } = mean;
+  const varies = low !== null && high !== null && high > low;
+  return {
+    ...mean,
+    detectable: low === null || high === null ? null : (high - low) / 2,
+    p: varies ? (drawn ? shareBeyond0(drawn) : tProbability(values)) : null,
+  };
+}
+
+/** @param metrics the same one of runs that differ in their seed */
+export function meanOverSeeds(metrics: readonly Metric[], seed = 0): OverSeeds {
+  if (metrics.length === 0) throw new RangeError('a mean over no runs');
+  const replicates = metrics.map((metric) => (metric.replicates?.length ? metric.replicates : undefined));
+  const { drawn: _, ...mean } = overSeeds(metrics.map(numberOf), replicates, seed);
+  if (metrics.length > 1 || mean.low !== null) return mean;
+  const [{ low, high }] = metrics;
+  return { ...mean, low, high };
+}
+
+/** @param bySeed resamples of every value; those of all seeds are of the same units */
+function overSeeds(
+  values: readonly number[],
+  bySeed: readonly (Float64Array | undefined)[],
+  seed: number,
+): OverSeeds & { drawn: Float64Array | undefined } {
+  const value = values.reduce((sum, one) => sum + one, 0) / values.length;
+  const seeds = values.length;
+  const drawn = Number.isFinite(value) ? drawMeans(bySeed, seed) : undefined;
+  const { low, high } = drawn ? percentileInterval(drawn) : tInterval(values);
+  return { value: finite(value), low: finite(low), high: finite(high), seeds, paired: drawn !== undefined, drawn };
+}
+
+/** Means of seeds that are drawn with replacement, in every resample of the units; undefined where a seed has no resamples. */
+function drawMeans(bySeed: readonly (Float64Array | undefined)[], seed: number): Float64Array | undefined {
+  const all = bySeed.filter((replicates) => replicates !== undefined);
+  if (all.length < bySeed.length) return undefined;
   const random = new Random(seed, 'paired difference');
-  const drawn = Float64Array.from({ length: paired ? resamples : 1000 }, (_, r) => {
+  return Float64Array.from({ length: Math.min(...all.map(({ length }) => length)) }, (_, r) => {
     let sum = 0;
-    for (let s = 0; s < a.length; s++) {
-      const chosen = random.below(a.length);
-      sum += paired ? bySeed[chosen]![r] : differences[chosen];
-    }
-    return sum / a.length;
+    for (let s = 0; s < all.length; s++) sum += all[random.below(all.length)][r];
+    return sum / all.length;
   });
-  const { low, high } = percentileInterval(drawn);
-  return { ...finiteOnly({ value, low, high, detectable: (high - low) / 2 }), seeds: a.length, paired };
+}
+
+/** Twice the share of the resamples on the rarer side of 0; never 0, as only so many were drawn. */
+function shareBeyond0(drawn: Float64Array): number {
+  const known = drawn.filter((value) => !Number.isNaN(value));
+  const below = known.filter((value) => value <= 0).length;
+  const above = known.filter((value) => value >= 0).length;
+  return Math.min(1, (2 * (1 + Math.min(below, above))) / (1 + known.length));
 }
 
 const numberOf = ({ value }: Metric): number => value ?? NaN;
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 function replicatesOfDifference(a: Metric, b: Metric): Float64Array | undefined {
   const [left, right] = [a.replicates, b.replicates];
   if (!left || !right || left.length !== right.length || left.length === 0) return undefined;
   return left.map((value, r) => value - right[r]);
-}
-
-function finiteOnly<K extends string>(values: Record<K, number>): Record<K, number | null> {
-  const entries = Object.entries<number>(values).map(([key, value]) => [key, Number.isFinite(value) ? value : null]);
-  return Object.fromEntries(entries) as Record<K, number | null>;
 }

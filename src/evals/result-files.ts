@@ -1,5 +1,5 @@
 /** `evals/<suite>.json` of a run, and beside it the bootstrap replicates of its metrics, for comparisons between runs. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../core/errors.ts';
@@ -35,6 +35,8 @@ const suiteSchema = z
   .catchall(metricSchema);
 const fileSchema = z.object({ measured: z.record(z.string(), z.json()) }).catchall(z.unknown());
 
+const AGAIN = 'remove the file and evaluate again';
+
 /** What a suite measured, and on what. */
 export interface StoredResult {
   readonly result: SuiteResult;
@@ -55,7 +57,8 @@ export function writeResult(folder: string, suite: string, { result, measured }:
       tensors[`${view}/${name}`] = { dtype: 'F64', shape: [replicates.length], data: replicates };
     }
   }
-  // The document comes last: where it is, the replicates are.
+  // The document goes first and comes last: where it is, the replicates are its own.
+  rmSync(jsonFile(folder, suite), { force: true });
   writeSafetensors(replicatesFile(folder, suite), tensors);
   writeFileAtomic(jsonFile(folder, suite), `${JSON.stringify({ [suite]: toJson(result), measured }, null, 1)}\n`);
 }
@@ -69,7 +72,7 @@ export function readResult(folder: string, suite: string): StoredResult | undefi
   if (!file.success || !parsed.success) {
     throw new InputError(`not the result of the suite ${suite}: ${z.prettifyError(parsed.error!)}`, {
       where: path,
-      hint: 'remove the file and evaluate again',
+      hint: AGAIN,
     });
   }
   const { views, skipped, ...metrics } = parsed.data as {
@@ -99,7 +102,11 @@ function readReplicates(path: string): Map<string, Float64Array> {
   if (!existsSync(path)) return all;
   const file = SafetensorsFile.open(path);
   try {
-    for (const name of file.tensors.keys()) all.set(name, new Float64Array(file.read(name).buffer));
+    for (const [name, { dtype }] of file.tensors) {
+      if (dtype !== 'F64')
+        throw new InputError(`replicates of ${name} are ${dtype}, not F64`, { where: path, hint: AGAIN });
+      all.set(name, new Float64Array(file.read(name).buffer));
+    }
   } finally {
     file.close();
   }

@@ -1,10 +1,12 @@
 /** Fixtures of metrics: a folder `<metric>/<case>` with `expected.json` and what it names. */
 import { basename, dirname, resolve } from 'node:path';
+import { runAbsorption } from './metrics/absorption.ts';
 import { runSynthSae } from './metrics/synthsae.ts';
 import type { Report } from './report.ts';
 
 /** By the name of the metric. To add one: a file in metrics/, and an entry. */
 const runs: Readonly<Record<string, (folder: string, report: Report) => void | Promise<void>>> = {
+  absorption: runAbsorption,
   synthsae: runSynthSae,
 };
 

@@ -5,10 +5,14 @@ import {
   bootstrapInterval,
   bootstrapMean,
   bootstrapRatio,
+  bootstrapReplicates,
+  holm,
   mean,
   Moments,
+  percentileInterval,
   quantiles,
   tInterval,
+  tProbability,
 } from '../../src/core/statistics.ts';
 
 function moments(values: readonly number[]): Moments {
@@ -131,5 +135,72 @@ describe('t-interval', () => {
   it('has no ends for one value', () => {
     expect(tInterval([3])).toEqual({ value: 3, low: NaN, high: NaN, n: 1 });
     expect(tInterval([]).value).toBeNaN();
+  });
+});
+
+describe('t-probability', () => {
+  it('is 0.05 where the interval ends at 0', () => {
+    for (let n = 2; n <= 12; n++) {
+      const values = Array.from({ length: n }, (_, i) => i + (i % 3));
+      const { value, low } = tInterval(values);
+      expect(tProbability(values.map((one) => one + (value - low) - value))).toBeCloseTo(0.05, 4);
+    }
+  });
+
+  it('knows no sign, and is 1 at a mean of 0', () => {
+    expect(tProbability([1, 2, 4])).toBe(tProbability([-1, -2, -4]));
+    expect(tProbability([-1, 1])).toBeCloseTo(1, 12);
+    expect(tProbability([3])).toBeNaN();
+    expect(tProbability([0, 0])).toBeNaN();
+  });
+});
+
+describe('Holm', () => {
+  it('multiplies by the number of tests that are left', () => {
+    // R: p.adjust(c(.01, .04, .03, .005), 'holm')
+    expect(holm([0.01, 0.04, 0.03, 0.005])).toEqual([0.03, 0.06, 0.06, 0.02]);
+    expect(holm([])).toEqual([]);
+    expect(holm([0.9, 0.8])).toEqual([1, 1]);
+  });
+});
+
+describe('bootstrap replicates', () => {
+  const sums = [3, 1, 4, 1, 5, 9, 2, 6];
+  const mean = (weights: Float64Array): number => weights.reduce((sum, weight, i) => sum + weight * sums[i], 0) / 8;
+
+  it('draw as many units as there are, the same ones for every statistic of a stream', () => {
+    const counts = bootstrapReplicates(
+      8,
+      (weights) => weights.reduce((sum, weight) => sum + weight, 0),
+      new Random(1),
+      50,
+    );
+    expect([...counts]).toEqual(Array.from({ length: 50 }, () => 8));
+    const [a, b] = [mean, mean].map((statistic) => bootstrapReplicates(8, statistic, new Random(1)));
+    const shifted = bootstrapReplicates(8, (weights) => mean(weights) + 1, new Random(1));
+    expect(a).toEqual(b);
+    expect(new Set(a.map((value, r) => Math.round(1e9 * (shifted[r] - value))))).toEqual(new Set([1e9]));
+    expect(a).toHaveLength(1000);
+  });
+
+  it('have the standard error of the mean', () => {
+    const { sampleVariance, mean: middle } = moments([...bootstrapReplicates(8, mean, new Random(2), 20_000)]);
+    expect(middle).toBeCloseTo(31 / 8, 1);
+    expect(Math.sqrt(sampleVariance)).toBeCloseTo(Math.sqrt(moments(sums).variance / 8), 1);
+  });
+
+  it('are none without units', () => {
+    expect(bootstrapReplicates(0, () => 1, new Random(1))).toHaveLength(0);
+    expect(percentileInterval(new Float64Array(0))).toEqual({ low: NaN, high: NaN });
+  });
+
+  it('give the interval of those that are defined', () => {
+    const replicates = Float64Array.from({ length: 101 }, (_, i) => 100 - i);
+    const whole = percentileInterval(replicates);
+    expect(whole.low).toBeCloseTo(2.5, 12);
+    expect(whole.high).toBeCloseTo(97.5, 12);
+    expect(percentileInterval(replicates, 0.5)).toEqual({ low: 25, high: 75 });
+    expect(percentileInterval(Float64Array.from([NaN, ...replicates, NaN]))).toEqual(whole);
+    expect(replicates[0]).toBe(100);
   });
 });
