@@ -36,14 +36,7 @@ import { maskLatents } from '../engine/ops/mask-latents.ts';
 import type { UpdatePlan } from '../engine/optim.ts';
 import { warmTenthCosine } from '../engine/schedules.ts';
 import type { Scalar, Tape } from '../engine/tape.ts';
-import {
-  assignParents,
-  NO_PARENT,
-  pruneFamilies,
-  TOPOLOGIES,
-  UNASSIGNED,
-  type Nearest,
-} from '../forest/assignment.ts';
+import { assignParents, NO_PARENT, pruneFamilies, TOPOLOGIES, UNASSIGNED, type Nearest } from '../forest/assignment.ts';
 import { Forest } from '../forest/forest.ts';
 import {
   defineArchitecture,
