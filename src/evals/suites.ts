@@ -28,12 +28,18 @@ export const suites: Readonly<Record<string, Suite>> = {
       'truth: synthetic activations and the embedded world. feature_… = by firing, matched on one half of the rows and scored on the other;',
       'mcc, uniqueness, latent_… = by direction, as SAELens (synthetic activations only). edge_… counts links to latents that stand for',
       'no feature as wrong, …_matched leaves them out; nulls beside every number of the forest are in the JSON (--json, evals/truth.json).',
+    ],
+  },
   absorption: {
     measure: evaluateAbsorption,
+    notes: [
       'absorption_… and split_features judge words by a property of their spelling, truth_… by the known features of the data;',
       'nulls (in the JSON): main latents replaced with random ones of equal frequency, so that 1 − frequency is chance for a rate',
+    ],
+  },
   probing: {
     measure: evaluateProbing,
+    notes: [
       'probe_<task>_k<n> = accuracy of logistic regressions on n latents, chance is 0.5; _dense = on all activations: the ceiling ·',
       'null random_sae = the same on SAEs with random directions: the floor · probing_… = mean over the tasks',
     ],
