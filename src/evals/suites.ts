@@ -1,6 +1,7 @@
 /** The evaluation suites by name. A new one is a file with a function of this shape, and an entry here. */
 import type { EvalContext } from './context.ts';
 import { evaluateCore } from './core.ts';
+import { evaluateLanguages } from './languages.ts';
 import type { SuiteResult } from './metric.ts';
 import { evaluateTruth } from './truth.ts';
 
@@ -26,6 +27,14 @@ export const suites: Readonly<Record<string, Suite>> = {
       'truth: synthetic activations and the embedded world. feature_… = by firing, matched on one half of the rows and scored on the other;',
       'mcc, uniqueness, latent_… = by direction, as SAELens (synthetic activations only). edge_… counts links to latents that stand for',
       'no feature as wrong, …_matched leaves them out; nulls beside every number of the forest are in the JSON (--json, evals/truth.json).',
+    ],
+  },
+  languages: {
+    measure: evaluateLanguages,
+    notes: [
+      'languages: the top 8 latents at the last token of translated sentences (the paper; its released code slices [:7]), and at words for',
+      'the same mention; jaccard_distance does not depend on how many latents are on. The null is between sentences that are no translations.',
+      '--data FOLDER with parallel.tsv (tab-separated, the first line names the languages) for other models than that of the world.',
     ],
   },
 };
