@@ -1,6 +1,7 @@
 /** The evaluation suites by name. A new one is a file with a function of this shape, and an entry here. */
 import type { EvalContext } from './context.ts';
 import { evaluateCore } from './core.ts';
+import { evaluateCost } from './cost.ts';
 import type { SuiteResult } from './metric.ts';
 import { evaluateProbing } from './probing.ts';
 
@@ -26,5 +27,9 @@ export const suites: Readonly<Record<string, Suite>> = {
       'probe_<task>_k<n> = accuracy of logistic regressions on n latents, chance is 0.5; _dense = on all activations: the ceiling ·',
       'null random_sae = the same on SAEs with random directions: the floor · probing_… = mean over the tasks',
     ],
+  },
+  cost: {
+    measure: evaluateCost,
+    notes: ['…_ratio = relative to a flat TopK SAE as wide as the top level, timed in turn with it in this process'],
   },
 };
