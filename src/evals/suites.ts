@@ -3,6 +3,7 @@ import { evaluateAbsorption } from './absorption.ts';
 import type { EvalContext } from './context.ts';
 import { evaluateCore } from './core.ts';
 import { evaluateLanguages } from './languages.ts';
+import { evaluateCost } from './cost.ts';
 import type { SuiteResult } from './metric.ts';
 import { evaluateTruth } from './truth.ts';
 import { evaluateProbing } from './probing.ts';
@@ -52,5 +53,10 @@ export const suites: Readonly<Record<string, Suite>> = {
       'the same mention; jaccard_distance does not depend on how many latents are on. The null is between sentences that are no translations.',
       '--data FOLDER with parallel.tsv (tab-separated, the first line names the languages) for other models than that of the world.',
     ],
+    ],
+  },
+  cost: {
+    measure: evaluateCost,
+    notes: ['…_ratio = relative to a flat TopK SAE as wide as the top level, timed in turn with it in this process'],
   },
 };
