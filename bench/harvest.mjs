@@ -15,8 +15,7 @@ import { parseArgs } from 'node:util';
 import { InferenceSession } from 'onnxruntime-node';
 import { count } from '../dist/cli/command.js';
 import { feed } from '../dist/lm/feeds.js';
-import { BATCH_TOKENS } from '../dist/lm/forward.js';
-import { ForwardPool } from '../dist/lm/forward-pool.js';
+import { BATCH_TOKENS, ForwardPool } from '../dist/lm/forward-pool.js';
 import { harvest, windowTokens } from '../dist/lm/harvest.js';
 import { LanguageModel } from '../dist/lm/model.js';
 import { readOnnxModel } from '../dist/lm/onnx/model-file.js';
@@ -50,14 +49,19 @@ async function measure(tokens, work) {
   return { tokens_per_s: (1000 * tokens) / (performance.now() - start), cpu_us: (user + system) / tokens };
 }
 
-/** The same of a harvest, without what it takes to load the model: processor time from the first window to the last. */
+/** The same of a harvest, less what one of a single document costs: loading the model. */
 async function measureHarvest(options) {
-  const seen = [];
-  const onProgress = ({ tokens }) => void seen.push({ tokens, cpu: process.cpuUsage() });
-  const report = await withFolder((out) => harvest({ ...options, out }, { onProgress }));
-  const [first, last] = [seen[0], seen[seen.length - 1]];
-  const cpu = last.cpu.user + last.cpu.system - first.cpu.user - first.cpu.system;
-  return { tokens_per_s: report.tokens / report.seconds, cpu_us: cpu / (last.tokens - first.tokens) };
+  const cpu = async (tokens) => {
+    const before = process.cpuUsage();
+    const report = await withFolder((out) => harvest({ ...options, tokens, out }));
+    const { user, system } = process.cpuUsage(before);
+    return { report, cpu: user + system };
+  };
+  const [one, all] = [await cpu(1), await cpu(options.tokens)];
+  return {
+    tokens_per_s: all.report.tokens / all.report.seconds,
+    cpu_us: (all.cpu - one.cpu) / (all.report.tokens - one.report.tokens),
+  };
 }
 
 async function withFolder(work) {

@@ -1,4 +1,5 @@
 /** Mean and norms of a stream of activations, exact to resume. */
+import { f16ToF32Table } from '../core/floats.ts';
 import type { Statistics } from './manifest.ts';
 
 /** Sums run row by row in float64, so that they do not depend on how rows were cut into batches. */
@@ -22,6 +23,23 @@ export class RunningStatistics {
       let squared = 0;
       for (let j = 0, at = row * d; j < d; j++, at++) {
         const value = values[at];
+        sum[j] += value;
+        squared += value * value;
+      }
+      this.#norm += Math.sqrt(squared);
+      this.#squaredNorm += squared;
+    }
+  }
+
+  /** The same for the bits of binary16 values, [rows, d]. */
+  addHalves(bits: Uint16Array, rows: number): void {
+    const table = f16ToF32Table();
+    const sum = this.#sum;
+    const d = sum.length;
+    for (let row = 0; row < rows; row++) {
+      let squared = 0;
+      for (let j = 0, at = row * d; j < d; j++, at++) {
+        const value = table[bits[at]];
         sum[j] += value;
         squared += value * value;
       }

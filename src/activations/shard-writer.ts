@@ -117,7 +117,7 @@ export class ShardWriter {
   }
 
   /**
-   * Adds a batch (copied) and closes the shard if it is full.
+   * Adds a batch and closes the shard if it is full. Bits of binary16 are not copied: they must not change any more.
    * @param progress where to go on after this batch
    * @throws InputError for a value that is not finite or does not fit the dtype, naming row and document
    * @throws OutputError when the shard cannot be written; the folder is then as after the shard before
@@ -132,7 +132,7 @@ export class ShardWriter {
         this.#lastDoc = batch.doc[row];
       }
       const values = batch.acts.subarray(0, rows * d);
-      const acts = values instanceof Float32Array ? encodeFloats(dtype, values) : new Uint8Array(values.slice().buffer);
+      const acts = values instanceof Float32Array ? encodeFloats(dtype, values) : bytesOf(values);
       this.#addToStatistics(acts, rows);
       const column = (values: Int32Array): Int32Array => values.slice(0, rows);
       this.#pending.push({
@@ -173,6 +173,10 @@ export class ShardWriter {
   /** Statistics are of the values as stored: decoded again, a few rows at a time, so that no second batch is held. */
   #addToStatistics(acts: Uint8Array, rows: number): void {
     const { d, dtype } = this.#manifest.identity;
+    if (dtype === 'F16') {
+      this.#statistics.addHalves(new Uint16Array(acts.buffer, acts.byteOffset, rows * d), rows);
+      return;
+    }
     const decoded = new Float32Array(Math.min(rows, ROWS_AT_ONCE) * d);
     for (let row = 0; row < rows; row += ROWS_AT_ONCE) {
       const count = Math.min(ROWS_AT_ONCE, rows - row);
@@ -245,6 +249,9 @@ export class ShardWriter {
     );
   }
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Index of the first value whose magnitude is larger, or that is no number; −1 if there is none. */
 function findAbove(values: Float32Array, length: number, largest: number): number {

@@ -1,6 +1,6 @@
 /** What a trained SAE found of a toy tree: features by the direction of their decoder rows, edges through that matching. */
 import type { Codes } from '../core/codes.ts';
-import { addFiringCounts, countFired } from '../core/codes.ts';
+import { addFiringCounts, codesFromDense, countFired } from '../core/codes.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import type { ToyTree } from '../activations/toy-tree.ts';
 import type { Device } from '../engine/device.ts';
@@ -76,7 +76,7 @@ export async function recoverToyTree(
   const recovers = matchByLevel(cosines.map(Math.abs), live, tree.features, levelsOf(sae));
   const liveCodes = keep(codes, live);
   const agreement = new FiringAgreement(recovers, tree.features);
-  agreement.add(liveCodes, on);
+  agreement.add(liveCodes, codesFromDense(on, count, tree.features));
   const absorption = measureAbsorption(tree.truth, liveCodes, on, cosines);
   const { edge } = forestRecovery(tree.truth, forest, recovers);
   const copies = [...forest.edges()].filter(([p, c]) => recovers[p] !== -1 && recovers[p] === recovers[c]).length;

@@ -3,26 +3,30 @@
  * matching. Needs no directions, so that it holds for concepts of a language as well, and streams: memory grows with latents and features,
  * not with rows. Where directions are known, toy-recovery.ts matches by them.
  */
-import { addFiringCounts, countFired, sliceRows, type Codes } from '../core/codes.ts';
+import { addFiringCounts, countFired, sliceRows } from '../core/codes.ts';
 import { mean } from '../core/statistics.ts';
-import { normalize, type Normalization } from '../activations/normalization.ts';
+import type { Normalization } from '../activations/normalization.ts';
 import type { Device } from '../engine/device.ts';
 import type { LatentRange } from '../engine/kernels.ts';
 import { extractForest } from '../forest/extract.ts';
-import { bestLatents, FiringOverlap, matchByFiring, type BestLatents } from '../forest/firing-overlap.ts';
+import {
+  bestLatents,
+  FiringOverlap,
+  matchByFiring,
+  type BestLatents,
+  type FiringMatch,
+} from '../forest/firing-overlap.ts';
 import { Firings } from '../forest/firings.ts';
 import type { Forest } from '../forest/forest.ts';
 import { forestRecovery, type ForestRecovery } from '../forest/recovery.ts';
 import type { Sae } from '../sae/architecture.ts';
-import { Reconstructor } from '../sae/reconstructor.ts';
 import { Spread, squaredDistance } from '../training/validation.ts';
-import { contributing, COVERAGE, levelsOf, MIN_FIRINGS, restrict, rootMeanSquare, rowNorms } from './live-latents.ts';
+import { EncodedTruth } from './encoded-truth.ts';
+import { COVERAGE, levelsOf, MIN_FIRINGS, restrict } from './live-latents.ts';
 import type { TruthRows } from './truth-rows.ts';
 
 /** First rows whose firings are kept for the extraction of a forest. */
 export const SAMPLED_ROWS = 50_000;
-/** Rows that tell the scale of the inputs. */
-const SCALE_ROWS = 1024;
 
 export interface TruthRecoveryOptions {
   /** Rows at most; 100 000. */
@@ -166,18 +170,6 @@ async function measureRows(
   normalization: Normalization,
   { rows, batchRows, parents, onProgress }: TruthRecoveryOptions & { rows: number; batchRows: number },
 ): Promise<Stream> {
-  const { d } = sae;
-  const full = sae.views.find(({ name }) => name === 'full')!;
-  const read = async (start: number, count: number): Promise<{ x: Float32Array; truth: Codes }> => {
-    const { acts, truth } = await source.rows(start, count);
-    // The source may want its rows back.
-    const x = normalization.kind === 'none' ? acts : acts.slice();
-    normalize(normalization, x, d);
-    return { x, truth };
-  };
-  const scale = rootMeanSquare((await read(0, Math.min(rows, SCALE_ROWS))).x, d);
-  const reconstructor = await Reconstructor.create(device, sae);
-  const norms = rowNorms(await reconstructor.readDictionary(), d);
   const needsForest = parents === undefined && sae.forest === undefined;
   const stream: Stream = {
     overlap: new FiringOverlap(sae.width, source.truth.size),
@@ -187,30 +179,31 @@ async function measureRows(
     error: 0,
     total: 0,
   };
-  const spread = new Spread(d);
-  for (let start = 0; start < rows; start += batchRows) {
-    const { x, truth } = await read(start, Math.min(batchRows, rows - start));
-    const { codes: all, views } = await reconstructor.run(x, [full]);
-    const codes = contributing(all, norms, scale);
+  const spread = new Spread(sae.d);
+  const encoded = await EncodedTruth.open(device, sae, source, normalization, { rows, batchRows });
+  for await (const { start, x, truth, all, codes, reconstruction } of encoded.batches(0, rows)) {
     stream.overlap.add(codes, truth);
-    stream.error += squaredDistance(x, views[0]);
+    stream.error += squaredDistance(x, reconstruction);
     stream.active += countFired(all);
     spread.add(x);
     addFiringCounts(all, stream.firedAtAll);
     if (start < SAMPLED_ROWS) stream.sample?.add(sliceRows(codes, 0, Math.min(codes.rows, SAMPLED_ROWS - start)));
     onProgress?.(start + truth.rows, rows);
   }
-  reconstructor.release();
+  encoded.release();
   stream.total = spread.total;
   return stream;
 }
 
-/** A feature may stand once in every level: the levels do not share it out among themselves. */
-function matchInLevels(
+/**
+ * A feature may stand once in every level: the levels do not share it out among themselves.
+ * @param live latents that take part
+ */
+export function matchInLevels(
   overlap: FiringOverlap,
   live: ReadonlySet<number>,
   levels: readonly LatentRange[],
-): { feature: Int32Array; f1: Float64Array } {
+): FiringMatch {
   const feature = new Int32Array(overlap.latents).fill(-1);
   const f1 = new Float64Array(overlap.latents);
   for (const { from, to } of levels) {

@@ -11,6 +11,8 @@ export interface TruthRows {
   readonly count: number;
   /** The true forest over the features. */
   readonly truth: Forest;
+  /** `[features, d]` what each feature adds to an activation, at any length; undefined where nobody knows. */
+  readonly directions?: Float32Array;
   nameOf(feature: number): string;
   /** Rows [start, start + count), which exist: raw activations `[count, d]` and the features that are on. */
   rows(start: number, count: number): Promise<{ readonly acts: Float32Array; readonly truth: Codes }>;
@@ -21,6 +23,7 @@ export function toyTreeRows(tree: ToyTree): TruthRows {
     d: tree.d,
     count: tree.heldOutRows,
     truth: tree.truth,
+    directions: tree.directions,
     nameOf: (feature) => tree.names[feature],
     async rows(start, count) {
       const acts = new Float32Array(count * tree.d);
@@ -35,6 +38,7 @@ export function synthBenchRows(bench: SynthBench): TruthRows {
     d: bench.d,
     count: bench.heldOutRows,
     truth: bench.truth,
+    directions: bench.directions,
     nameOf: (feature) => bench.nameOf(feature),
     async rows(start, count) {
       const acts = new Float32Array(count * bench.d);

@@ -101,6 +101,25 @@ export function bestLatents(overlap: FiringOverlap): BestLatents {
   return { latent, f1: best, precision, recall };
 }
 
+/** The feature that a latent tells best; several latents may share one. −1 and 0 where it never fired with any. */
+export interface BestFeatures {
+  /** `[latents]` */
+  readonly feature: Int32Array;
+  readonly f1: Float64Array;
+}
+
+/** The lowest feature of equal ones. */
+export function bestFeatures(overlap: FiringOverlap): BestFeatures {
+  const feature = new Int32Array(overlap.latents).fill(-1);
+  const best = new Float64Array(overlap.latents);
+  overlap.eachPair((latent, candidate, _hits, f1) => {
+    if (f1 < best[latent] || (f1 === best[latent] && candidate > feature[latent])) return;
+    feature[latent] = candidate;
+    best[latent] = f1;
+  });
+  return { feature, f1: best };
+}
+
 /** Latents and features one to one. */
 export interface FiringMatch {
   /** `[latents]` feature of each latent, −1 for none. */

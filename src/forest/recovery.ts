@@ -56,8 +56,8 @@ export function forestRecovery(truth: Forest, recovered: Forest, match: Int32Arr
   if (match.length !== recovered.size) {
     throw new RangeError(`${match.length} matches for a forest of ${recovered.size} latents`);
   }
-  const isTrueEdge = (p: number, c: number): boolean => truth.parent[c] === p;
-  const isTrueAncestor = (p: number, c: number): boolean => truth.isAncestor(p, c);
+  const isTrueEdge: IsTrueLink = (p, c) => truth.parent[c] === p;
+  const isTrueAncestor: IsTrueLink = (p, c) => truth.isAncestor(p, c);
   const edges = countLinks(recovered.edges(), match, isTrueEdge, truth.size);
   const pairs = countLinks(ancestorPairs(recovered), match, isTrueAncestor, truth.size);
   const found = new Set(match);
@@ -75,7 +75,8 @@ export function forestRecovery(truth: Forest, recovered: Forest, match: Int32Arr
   };
 }
 
-function* ancestorPairs(forest: Forest): Generator<[number, number]> {
+/** All `[ancestor, descendant]`. */
+export function* ancestorPairs(forest: Forest): Generator<[number, number]> {
   for (let c = 0; c < forest.size; c++) for (const a of forest.ancestors(c)) yield [a, c];
 }
 
@@ -91,21 +92,51 @@ interface LinkCounts {
 function countLinks(
   links: Iterable<readonly [number, number]>,
   match: Int32Array,
-  isTrue: (p: number, c: number) => boolean,
+  isTrue: IsTrueLink,
   features: number,
 ): LinkCounts {
-  const counts = { all: 0, matched: 0, correct: 0 };
+  const counts = { all: 0, matched: 0, correct: 0, hit: 0 };
+  for (const { isMatched, isCorrect, isFirst } of judgedLinks(links, match, isTrue, features)) {
+    counts.all++;
+    if (isMatched) counts.matched++;
+    if (isCorrect) counts.correct++;
+    if (isFirst) counts.hit++;
+  }
+  return counts;
+}
+
+export type IsTrueLink = (above: number, below: number) => boolean;
+
+/** A recovered link and what the truth says of it. */
+export interface JudgedLink {
+  readonly above: number;
+  readonly below: number;
+  /** Both ends stand for features. */
+  readonly isMatched: boolean;
+  readonly isCorrect: boolean;
+  /** The first recovered link for its true one. */
+  readonly isFirst: boolean;
+}
+
+/**
+ * @param links between latents; @param match `[latents]` feature of each latent, −1 for none
+ * @param isTrue of two features; @param features how many there are
+ */
+export function* judgedLinks(
+  links: Iterable<readonly [above: number, below: number]>,
+  match: Int32Array,
+  isTrue: IsTrueLink,
+  features: number,
+): Generator<JudgedLink> {
   const hit = new Set<number>();
   for (const [above, below] of links) {
-    counts.all++;
     const [p, c] = [match[above], match[below]];
-    if (p === -1 || c === -1) continue;
-    counts.matched++;
-    if (!isTrue(p, c)) continue;
-    counts.correct++;
-    hit.add(p * features + c);
+    const isMatched = p !== -1 && c !== -1;
+    const isCorrect = isMatched && isTrue(p, c);
+    const isFirst = isCorrect && !hit.has(p * features + c);
+    if (isFirst) hit.add(p * features + c);
+    yield { above, below, isMatched, isCorrect, isFirst };
   }
-  return { ...counts, hit: hit.size };
 }
 
 function score(counts: LinkCounts, predicted: number, trueLinks: number): LinkScore {

@@ -106,6 +106,9 @@ export class FiringAgreement {
   readonly #fired: Float64Array;
   readonly #hits: Float64Array;
   readonly #on: Float64Array;
+  /** `[features]` the row in which each was on last, counted from 1. */
+  readonly #lastRow: Float64Array;
+  #rows = 0;
 
   /** @param match `[latents]` feature of each latent, −1 for none (scores 0) */
   constructor(match: Int32Array, features: number) {
@@ -113,24 +116,42 @@ export class FiringAgreement {
     this.#fired = new Float64Array(match.length);
     this.#hits = new Float64Array(match.length);
     this.#on = new Float64Array(features);
+    this.#lastRow = new Float64Array(features);
   }
 
-  /** @param truth `[rows, features]`, non-zero where a feature is on, for the same rows as `codes` */
-  add(codes: Codes, truth: Uint8Array): void {
-    const features = this.#on.length;
-    if (codes.width !== this.#match.length || truth.length !== codes.rows * features) {
+  /** `[latents]` rows in which each fired, and those of them in which its feature was on. */
+  get fired(): Float64Array {
+    return this.#fired;
+  }
+  get hits(): Float64Array {
+    return this.#hits;
+  }
+  /** `[features]` rows in which each was on. */
+  get on(): Float64Array {
+    return this.#on;
+  }
+
+  /** @param truth features that are on, for the same rows as `codes` */
+  add(codes: Codes, truth: Codes): void {
+    const [latents, features] = [this.#match.length, this.#on.length];
+    if (codes.width !== latents || truth.width !== features || codes.rows !== truth.rows) {
       throw new RangeError(
-        `expected codes of width ${this.#match.length} and ${codes.rows} × ${features} truths, ` +
-          `got width ${codes.width} and ${truth.length} truths`,
+        `expected ${latents} latents and ${features} features in as many rows, ` +
+          `got ${codes.rows} × ${codes.width} codes and ${truth.rows} × ${truth.width} truths`,
       );
     }
     for (let r = 0; r < codes.rows; r++) {
-      for (let j = 0; j < features; j++) if (truth[r * features + j] !== 0) this.#on[j]++;
+      this.#rows++;
+      for (let t = truth.rowPtr[r]; t < truth.rowPtr[r + 1]; t++) {
+        if (truth.value[t] === 0) continue;
+        this.#on[truth.index[t]]++;
+        this.#lastRow[truth.index[t]] = this.#rows;
+      }
       for (let e = codes.rowPtr[r]; e < codes.rowPtr[r + 1]; e++) {
         if (codes.value[e] === 0) continue;
         const latent = codes.index[e];
         this.#fired[latent]++;
-        if (this.#match[latent] !== -1 && truth[r * features + this.#match[latent]] !== 0) this.#hits[latent]++;
+        if (this.#match[latent] !== -1 && this.#lastRow[this.#match[latent]] === this.#rows) this.#hits[latent]++;
       }
     }
   }

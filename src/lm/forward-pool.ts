@@ -9,8 +9,15 @@ import type { TokenBatch } from './tokens.ts';
 /** Worker threads run the built script, also when this file runs from `src/` (tests). */
 const SCRIPT = new URL('../../dist/lm/forward-worker.js', import.meta.url);
 
-/** Batches that wait inside a worker, so that it never waits for the caller's thread. */
-const DEPTH = 3;
+/** Of a batch, padding included. Larger ones leave the processor's cache and run slower, smaller ones read the weights too often. */
+export const BATCH_TOKENS = 768;
+
+/**
+ * Batches that are sent to a worker before it has answered: so many that it need not wait while the caller's thread writes
+ * a shard, as far as the answers, which wait for the caller, fit into memory.
+ */
+const DEPTH = { least: 3, most: 16 };
+const ANSWER_BYTES = 64 * 2 ** 20;
 
 /** Weights that all workers may hold together; larger models get fewer workers with more threads each. */
 const WEIGHT_BYTES = 2 ** 30;
@@ -31,27 +38,34 @@ interface Runner<A> {
 export interface ThreadShare {
   readonly workers: number;
   readonly threads: number;
+  /** Batches that a worker is sent in advance. */
+  readonly depth: number;
 }
 
 /**
  * How threads are shared out: one runtime thread per worker is faster than one runtime with all threads (by a seventh
  * on two cores), but every worker holds the weights.
+ * @param rowBytes of the activations of one token, all sites together
  */
-export function shareThreads(threads: number, parameters: number): ThreadShare {
+export function shareThreads(threads: number, parameters: number, rowBytes: number): ThreadShare {
   const affordable = Math.floor(WEIGHT_BYTES / (4 * parameters));
   const workers = Math.max(1, Math.min(threads, affordable));
-  return { workers, threads: Math.floor(threads / workers) };
+  const fitting = Math.floor(ANSWER_BYTES / (workers * BATCH_TOKENS * rowBytes));
+  const depth = Math.max(DEPTH.least, Math.min(DEPTH.most, fitting));
+  return { workers, threads: Math.floor(threads / workers), depth };
 }
 
 export class ForwardPool<A extends Floats | Halves = Floats> {
   readonly #runners: readonly Runner<A>[];
   readonly #waiting: Job<A>[] = [];
+  readonly #depth: number;
   readonly #stop: Int32Array;
   #jobs = 0;
   #error: Error | undefined;
   #closing = false;
 
-  private constructor(workers: readonly Worker[], stop: Int32Array) {
+  private constructor(workers: readonly Worker[], depth: number, stop: Int32Array) {
+    this.#depth = depth;
     this.#stop = stop;
     this.#runners = workers.map((worker) => ({ worker, sent: new Map<number, Job<A>>() }));
     for (const runner of this.#runners) {
@@ -84,7 +98,7 @@ export class ForwardPool<A extends Floats | Halves = Floats> {
     const workers = Array.from({ length: share.workers }, () => new Worker(SCRIPT, { workerData: setup }));
     try {
       await Promise.all(workers.map(whenReady));
-      return new ForwardPool<A>(workers, stop);
+      return new ForwardPool<A>(workers, share.depth, stop);
     } catch (error) {
       // Those that did start would keep the process alive.
       await Promise.all(workers.map(end));
@@ -114,7 +128,7 @@ export class ForwardPool<A extends Floats | Halves = Floats> {
   }
 
   #dispatch(): void {
-    for (let depth = 0; depth < DEPTH; depth++) {
+    for (let depth = 0; depth < this.#depth; depth++) {
       for (const runner of this.#runners) {
         if (runner.sent.size > depth) continue;
         const job = this.#waiting.shift();

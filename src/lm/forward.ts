@@ -1,12 +1,9 @@
 /** Sequences through the model, in even batches. */
-import type { ForwardPool } from './forward-pool.ts';
+import { BATCH_TOKENS, type ForwardPool } from './forward-pool.ts';
 import type { Floats, Halves } from './run.ts';
 import type { Sequence } from './sequences.ts';
 import { packTokens } from './tokens.ts';
 import { planBatches } from './windows.ts';
-
-/** Padding included. Larger batches leave the processor's cache and run slower, smaller ones read the weights too often. */
-export const BATCH_TOKENS = 768;
 
 /**
  * Hands all sequences to the pool at once.

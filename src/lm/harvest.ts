@@ -94,7 +94,7 @@ class Harvester {
   /** Windows that are read ahead of the one that is written. */
   readonly #ahead: number;
   /** Buffers of windows that were written: fresh memory of this size costs as much as the copying. */
-  readonly #spare: (Floats | Halves)[] = [];
+  readonly #spare: Floats[] = [];
   #tokens = 0;
   #positions = 0;
 
@@ -119,7 +119,7 @@ class Harvester {
       const { window, batch } = running.shift()!;
       const ready = await this.#unlessInterrupted(batch);
       folders.append(ready, window.next);
-      this.#spare.push(...ready.acts);
+      this.#spare.push(...ready.acts.filter((acts) => acts instanceof Float32Array));
       this.#tokens += window.sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
       const { rows } = folders;
       this.#hooks.onProgress?.({ rows, resumedRows, wanted, tokens: this.#tokens, seconds: seconds() });
@@ -190,11 +190,12 @@ class Harvester {
 
   /** At least `size` numbers. */
   #buffer(size: number): Floats | Halves {
+    // The writer keeps these.
+    if (this.#plan.isHalf) return new Uint16Array(size);
     const spare = this.#spare.pop();
     if (spare && spare.length >= size) return spare;
     // A window ends with the sequence that fills it.
-    const usual = (windowTokens(this.#d) + this.#plan.reading.cut.context) * this.#d;
-    return new (this.#plan.isHalf ? Uint16Array : Float32Array)(Math.max(size, usual));
+    return new Float32Array(Math.max(size, (windowTokens(this.#d) + this.#plan.reading.cut.context) * this.#d));
   }
 
   /** @throws InterruptedError as soon as the signal aborts */

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 
 const SPACE_MARK = '▁';
+const SPACE = 0x20;
 const MAX_PIECES = 2 ** 16;
 /** Longer pieces are rare and would fill the memory: addresses, rules of dashes. */
 const MAX_PIECE_LENGTH = 32;
@@ -37,6 +38,8 @@ export class PieceEncoder {
   readonly #encode: (text: string) => Int32Array;
   readonly #added: readonly string[];
   readonly #known = new Map<string, Int32Array>();
+  /** Where the tokens of a text are collected. */
+  #result = new Int32Array(1024);
 
   private constructor(encode: (text: string) => Int32Array, added: readonly string[]) {
     this.#encode = encode;
@@ -65,25 +68,30 @@ export class PieceEncoder {
   encode(text: string): Int32Array {
     // Added tokens cut the text before it is normalised, and a lone ▁ cannot be asked for on its own.
     if (/(^|[ ▁])$/u.test(text) || this.#added.some((token) => text.includes(token))) return this.#encode(text);
-    const normal = SPACE_MARK + text.replaceAll(' ', SPACE_MARK);
-    const parts: Int32Array[] = [];
+    // With spaces for marks, which are the same to the tokenizer: most texts then keep one byte per letter.
+    const marked = ` ${text.replaceAll(SPACE_MARK, ' ')}`;
     let size = 0;
-    for (const [piece] of normal.matchAll(/▁+[^▁]+/gu)) {
+    for (let start = 0, end = 0; start < marked.length; start = end) {
+      let word = start + 1;
+      while (marked.charCodeAt(word) === SPACE) word++;
+      end = marked.indexOf(' ', word);
+      if (end < 0) end = marked.length;
+      const piece = marked.slice(start, end);
       const ids = this.#known.get(piece) ?? this.#learn(piece);
-      parts.push(ids);
-      size += ids.length;
+      if (size + ids.length > this.#result.length) this.#grow(size + ids.length);
+      for (const id of ids) this.#result[size++] = id;
     }
-    const result = new Int32Array(size);
-    let at = 0;
-    for (const ids of parts) {
-      result.set(ids, at);
-      at += ids.length;
-    }
-    return result;
+    return this.#result.slice(0, size);
+  }
+
+  #grow(size: number): void {
+    const longer = new Int32Array(2 * size);
+    longer.set(this.#result);
+    this.#result = longer;
   }
 
   #learn(piece: string): Int32Array {
-    // The tokenizer itself puts the first ▁ in front.
+    // The tokenizer itself puts the first mark in front.
     const ids = this.#encode(piece.slice(1));
     if (piece.length > MAX_PIECE_LENGTH) return ids;
     if (this.#known.size === MAX_PIECES) this.#known.clear();

@@ -86,7 +86,7 @@ export async function openReading(
     dropped: keepBos ? undefined : bos,
     sites,
     tensors,
-    share: shareThreads(options.threads ?? availableParallelism(), model.parameters),
+    share: shareThreads(options.threads ?? availableParallelism(), model.parameters, 4 * info.d * sites.length),
     hashes: {
       model: await model.hash(),
       tokenizer: await hashFiles(TOKENIZER_FILES.map((name) => join(folder, name))),

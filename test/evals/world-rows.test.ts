@@ -37,6 +37,37 @@ describe('rows of the world', async () => {
     expect(part.truth.rows).toBe(500);
   });
 
+  it('are the same however they are read', async () => {
+    const whole = await rows.rows(0, 3000);
+    const backwards = await readWorldRows(model, world, { split: 'held-out', site, rows: 3000 });
+    for (const [start, count] of [
+      [2700, 300],
+      [1, 2400],
+      [0, 1],
+      [2400, 300],
+    ]) {
+      const part = await backwards.rows(start, count);
+      expect(part.acts).toEqual(whole.acts.slice(start * rows.d, (start + count) * rows.d));
+      const from = whole.truth.rowPtr[start];
+      expect([...part.truth.rowPtr]).toEqual(
+        [...whole.truth.rowPtr.subarray(start, start + count + 1)].map((at) => at - from),
+      );
+      expect(part.truth.index).toEqual(whole.truth.index.slice(from, whole.truth.rowPtr[start + count]));
+    }
+  });
+
+  it('are made anew where they were not kept', async () => {
+    const sample = { split: 'held-out', site, rows: 3000, keptBytes: 0 } as const;
+    const forgetful = await readWorldRows(model, world, sample);
+    const rowsOf = async (start: number): Promise<Float32Array> => (await forgetful.rows(start, 200)).acts;
+    const first = await rowsOf(0);
+    await rowsOf(2500);
+    const again = await rowsOf(0);
+    expect(again).not.toBe(first);
+    expect(again).toEqual(first);
+    expect((await rows.rows(0, 200)).acts).toEqual(first);
+  });
+
   it('need a model of this world', async () => {
     const other = new World({ seed: 1 });
     const sample = { split: 'train', site, rows: 10 } as const;

@@ -41,8 +41,8 @@ describe('matching latents to features', () => {
 describe('agreement of firing', () => {
   // Latents 0 and 2 stand for feature 0, latent 1 for feature 1, latent 3 for none; feature 2 has no latent.
   const agreement = new FiringAgreement(Int32Array.of(0, 1, 0, -1), 3);
-  agreement.add(codesFromDense([1, 0, 0, 1, 2, 1, 0, 0], 2, 4), Uint8Array.of(1, 0, 1, 1, 0, 0));
-  agreement.add(codesFromDense([1, 0, 0, 0, 0, 0, 3, 0], 2, 4), Uint8Array.of(0, 0, 0, 1, 1, 0));
+  agreement.add(codesFromDense([1, 0, 0, 1, 2, 1, 0, 0], 2, 4), codesFromDense([1, 0, 1, 1, 0, 0], 2, 3));
+  agreement.add(codesFromDense([1, 0, 0, 0, 0, 0, 3, 0], 2, 4), codesFromDense([0, 0, 0, 1, 1, 0], 2, 3));
 
   it('counts per latent over batches', () => {
     const { precision, recall, f1 } = agreement.scores();
@@ -59,6 +59,6 @@ describe('agreement of firing', () => {
   });
 
   it('refuses rows that do not fit', () => {
-    expect(() => agreement.add(codesFromDense([1], 1, 1), new Uint8Array(3))).toThrow('got width 1');
+    expect(() => agreement.add(codesFromDense([1], 1, 1), codesFromDense([1, 0, 0], 1, 3))).toThrow('got 1 × 1 codes');
   });
 });

@@ -280,10 +280,10 @@ describe('a harvest of several sites', () => {
 
 describe('the threads of a harvest', () => {
   it('are workers of one thread each, as long as the weights may be held so often', () => {
-    expect(shareThreads(2, 3_000_000)).toEqual({ workers: 2, threads: 1 });
-    expect(shareThreads(64, 3_000_000)).toEqual({ workers: 64, threads: 1 });
-    expect(shareThreads(64, 124_000_000)).toEqual({ workers: 2, threads: 32 });
-    expect(shareThreads(16, 7_000_000_000)).toEqual({ workers: 1, threads: 16 });
+    expect(shareThreads(2, 3_000_000, 768)).toEqual({ workers: 2, threads: 1, depth: 16 });
+    expect(shareThreads(64, 3_000_000, 768)).toEqual({ workers: 64, threads: 1, depth: 3 });
+    expect(shareThreads(64, 124_000_000, 3072)).toEqual({ workers: 2, threads: 32, depth: 14 });
+    expect(shareThreads(16, 7_000_000_000, 3 * 16_384)).toEqual({ workers: 1, threads: 16, depth: 3 });
   });
 
   it('give binary16 that is nearest to the float32', async () => {
@@ -291,7 +291,7 @@ describe('the threads of a harvest', () => {
     // Subnormal, ordinary and infinite values.
     for (const value of [1e-7, 1, 1e6]) {
       const model = overflowingModel(value);
-      const share = { workers: 1, threads: 1 };
+      const share = { workers: 1, threads: 1, depth: 3 };
       const [floats, halves] = [
         await ForwardPool.start(model, SITES, share),
         await ForwardPool.startHalf(model, SITES, share),
@@ -307,7 +307,7 @@ describe('the threads of a harvest', () => {
   });
 
   it('report a failure of the runtime to every batch that waits', async () => {
-    const pool = await ForwardPool.start(wordModel(), [post(1)], { workers: 1, threads: 1 });
+    const pool = await ForwardPool.start(wordModel(), [post(1)], { workers: 1, threads: 1, depth: 3 });
     const runs = [[2, 3], [99], [2], [4], [5], [2]].map((ids) => pool.run(packTokens([Int32Array.from(ids)], 0)));
     const results = await Promise.allSettled(runs);
     expect(results[0].status).toBe('fulfilled');

@@ -1,0 +1,314 @@
+/**
+ * Where the claims are tested: activations, trained SAEs and their measurements, each made once and kept in a folder, so that a ledger
+ * that was stopped goes on and claims share what they need.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { MANIFEST_FILE, readManifest } from '../activations/manifest.ts';
+import { InterruptedError } from '../core/errors.ts';
+import { BusyError } from '../core/lock.ts';
+import { CpuDevice } from '../engine/cpu/device.ts';
+import type { Device } from '../engine/device.ts';
+import { openHarvestedModel } from '../evals/harvested-model.ts';
+import { readResult, writeResult } from '../evals/result-files.ts';
+import type { EvalContext } from '../evals/context.ts';
+import type { Metric, SuiteResult } from '../evals/metric.ts';
+import { suites } from '../evals/suites.ts';
+import { harvest } from '../lm/harvest.ts';
+import { latestCheckpoint, readState } from '../training/checkpoint.ts';
+import { resolveConfig, stepsOf, type RunConfig } from '../training/config.ts';
+import { trainGroup, type Plan } from '../training/group.ts';
+import { openRun, readConfig, type OpenRun } from '../training/runs.ts';
+import { openSource } from '../training/sources.ts';
+import { scales, type DataName, type DataSize, type Scale, type ScaleName } from './scales.ts';
+
+/** A language model and its text, for W and S. */
+export interface TextSource {
+  readonly model: string;
+  readonly text: readonly string[];
+  /** Block after which activations are read, where a claim does not say. */
+  readonly layer: number;
+}
+
+export interface LabOptions {
+  readonly folder: string;
+  readonly scale: ScaleName;
+  /** S is left out where its model is not given. */
+  readonly texts: Readonly<Partial<Record<DataName, TextSource>>>;
+  /** Folder of labelled texts, for suites that need them. */
+  readonly labelled?: string;
+  readonly signal: AbortSignal;
+  readonly note: (line: string) => void;
+}
+
+/** One SAE, trained once per seed. */
+export interface Spec {
+  readonly data: DataName;
+  readonly arch: string;
+  /** Of the architecture, and `normalize`. */
+  readonly keys?: Readonly<Record<string, unknown>>;
+  /** Instead of those of the scale. */
+  readonly tokens?: number;
+  readonly batch?: number;
+  readonly seeds?: number;
+  /** Another block of the data's language model. */
+  readonly layer?: number;
+  /** Another language model than the data's, by its name in {@link Lab.addText}. */
+  readonly text?: string;
+}
+
+export interface TrainedRun {
+  readonly folder: string;
+  readonly spec: Spec;
+  readonly seed: number;
+}
+
+/** Validation and checkpoints while training cost time and decide nothing. */
+const TRAINING = { logEvery: 50, validateEvery: 1e9, checkpointEvery: 1e9, keepCheckpoints: 1 };
+/** SAEs that are trained together on one stream. */
+const GROUP = 4;
+
+export class Lab {
+  readonly scale: Scale;
+  readonly scaleName: ScaleName;
+  readonly labelled: string | undefined;
+  readonly #folder: string;
+  readonly #texts: Map<string, TextSource>;
+  readonly #signal: AbortSignal;
+  readonly #note: (line: string) => void;
+
+  constructor({ folder, scale, texts, labelled, signal, note }: LabOptions) {
+    this.scaleName = scale;
+    this.scale = scales[scale];
+    this.labelled = labelled;
+    this.#folder = folder;
+    this.#texts = new Map(Object.entries(texts));
+    this.#signal = signal;
+    this.#note = note;
+  }
+
+  size(data: DataName): DataSize {
+    return this.scale.data[data];
+  }
+
+  /** Those of the data that there are. */
+  available<D extends DataName>(...wanted: D[]): D[] {
+    return wanted.filter((data) => data === 'B' || data === 'N' || this.#texts.has(data));
+  }
+
+  /** Width of an activation. */
+  async width(data: DataName): Promise<number> {
+    const config = await this.#config({ data, arch: 'topk' }, 0);
+    const source = await openSource(config.common, { kind: 'none' });
+    const { d } = source;
+    await source.close();
+    return d;
+  }
+
+  /** Trains what is not there yet; specs of one stream are trained together. @returns by spec, one run per seed */
+  async train(specs: readonly Spec[]): Promise<TrainedRun[][]> {
+    const all = specs.map((spec) => this.#runsOf(spec));
+    const missing = new Map<string, { run: TrainedRun; config: RunConfig }>();
+    for (const run of all.flat()) {
+      const config = await this.#config(run.spec, run.seed);
+      if (!isTrained(run.folder, config)) missing.set(run.folder, { run, config });
+    }
+    const streams = new Map<string, { run: TrainedRun; config: RunConfig }[]>();
+    for (const one of missing.values()) {
+      const { acts, seed, tokens, batch } = one.config.common;
+      const stream = JSON.stringify([acts, seed, tokens, batch]);
+      streams.set(stream, [...(streams.get(stream) ?? []), one]);
+    }
+    for (const ofStream of streams.values()) {
+      for (let i = 0; i < ofStream.length; i += GROUP) await this.#trainGroup(ofStream.slice(i, i + GROUP));
+    }
+    return all;
+  }
+
+  /**
+   * Metrics of a suite for every seed of a spec, in the order of the seeds.
+   * @param view of a level that stands alone; the whole model by default
+   */
+  async metric(spec: Spec, name: `${string}.${string}`, view?: string): Promise<Metric[]> {
+    const [suite, metric] = name.split('.');
+    const [runs] = await this.train([spec]);
+    const metrics: Metric[] = [];
+    for (const run of runs) {
+      const { metrics: whole, views, skipped } = await this.measure(run, suite);
+      const found = (view === undefined ? whole : (views[view] ?? {}))[metric];
+      if (!found) {
+        const reason = skipped[metric] ?? Object.values(skipped)[0] ?? 'the suite has no such metric';
+        metrics.push({ value: null, low: null, high: null, n: 0, unit: '', definition: name, insufficient: reason });
+      } else metrics.push(found);
+    }
+    return metrics;
+  }
+
+  /** What a suite says of a run, measured once. */
+  async measure(run: TrainedRun, suite: string): Promise<SuiteResult> {
+    const { rows, sequences } = this.size(run.spec.data);
+    const measured = { rows, sequences, scale: this.scaleName, labelled: this.labelled !== undefined };
+    const stored = readResult(run.folder, suite);
+    if (stored && isDeepStrictEqual(stored.measured, measured)) return stored.result;
+    this.#checkInterrupted();
+    this.#note(`${suite}: ${describe(run)}`);
+    const result = await this.withRun(run, (context) => suites[suite].measure(context));
+    writeResult(run.folder, suite, { result, measured });
+    return result;
+  }
+
+  /** Opens a trained run for a measurement of a claim's own. */
+  async withRun<T>(
+    run: TrainedRun,
+    measure: (context: EvalContext, open: OpenRun, device: Device) => Promise<T>,
+  ): Promise<T> {
+    const device = await CpuDevice.create();
+    try {
+      const open = openRun(run.folder, device);
+      const { common } = open.config;
+      const model = await openHarvestedModel(common);
+      const source = await openSource(common, { kind: 'none' });
+      try {
+        const { rows, sequences } = this.size(run.spec.data);
+        const context: EvalContext = {
+          device,
+          sae: open.sae,
+          source,
+          normalization: open.normalization,
+          model,
+          deadByCounters: () => open.sae.deadFraction(),
+          rows,
+          batchRows: 1024,
+          ...(sequences > 0 && { sequences }),
+          ...(this.labelled !== undefined && { data: this.labelled }),
+          seed: 0,
+          onProgress: () => {},
+        };
+        return await measure(context, open, device);
+      } finally {
+        await source.close();
+      }
+    } finally {
+      await device.close();
+    }
+  }
+
+  /** A folder of this laboratory for what a claim keeps itself. */
+  place(...path: string[]): string {
+    return join(this.#folder, ...path);
+  }
+
+  /** A further language model, for specs that name it. */
+  addText(name: string, text: TextSource): void {
+    this.#texts.set(name, text);
+  }
+
+  #runsOf(spec: Spec): TrainedRun[] {
+    const { seeds = this.size(spec.data).seeds, ...what } = spec;
+    const key = createHash('sha256').update(JSON.stringify(what, sortedKeys)).digest('hex').slice(0, 12);
+    return Array.from({ length: seeds }, (_, seed) => ({
+      folder: this.place('runs', spec.data, `${spec.arch}-${key}-${seed}`),
+      spec,
+      seed,
+    }));
+  }
+
+  async #config({ data, arch, keys, tokens, batch, layer, text }: Spec, seed: number): Promise<RunConfig> {
+    const size = this.size(data);
+    const raw = {
+      arch,
+      acts: await this.#acts(data, text ?? data, layer),
+      tokens: tokens ?? size.tokens,
+      batch: batch ?? size.batch,
+      seed,
+      ...TRAINING,
+      ...(data === 'B' && { synthBench: this.scale.synthBench }),
+      ...keys,
+    };
+    return resolveConfig(raw, `${arch} on ${data}`);
+  }
+
+  /** Folder or name of activations; harvested once. */
+  async #acts(data: DataName, name: string, layer: number | undefined): Promise<string> {
+    if (data === 'N') return 'synthetic:toy-tree';
+    if (data === 'B') return 'synthetic:bench-16k';
+    const text = this.#texts.get(name);
+    if (!text) throw new RangeError(`no text is given for ${name}`);
+    const site = { layer: layer ?? text.layer, hook: 'resid_post' } as const;
+    const out = this.place('acts', `${name}-${site.layer}`);
+    if (existsSync(join(out, MANIFEST_FILE)) && readManifest(out).complete) return out;
+    this.#note(`harvest: ${name} after block ${site.layer}`);
+    // A twentieth is held out: the rest is what the trainings take.
+    const tokens = Math.ceil(this.size(data).tokens / 0.95);
+    await this.#whenFree(() =>
+      harvest({ model: text.model, text: [...text.text], sites: [site], tokens, out }, { signal: this.#signal }),
+    );
+    return out;
+  }
+
+  async #trainGroup(group: readonly { run: TrainedRun; config: RunConfig }[]): Promise<void> {
+    this.#checkInterrupted();
+    await this.#whenFree(async () => {
+      const open = group.filter(({ run, config }) => !isTrained(run.folder, config));
+      if (open.length === 0) return;
+      this.#note(`train: ${open.map(({ run }) => describe(run)).join(' · ')}`);
+      const plans: Plan[] = open.map(({ run, config }) => ({ name: describe(run), folder: run.folder, config }));
+      const device = await CpuDevice.create();
+      try {
+        await trainGroup(device, plans, {
+          signal: this.#signal,
+          threads: undefined,
+          note: () => {},
+          onProgress: () => {},
+        });
+      } finally {
+        await device.close();
+      }
+    });
+  }
+
+  #checkInterrupted(): void {
+    if (!this.#signal.aborted) return;
+    throw new InterruptedError('stopped; what was trained and measured is kept', {
+      hint: 'run the same command again, it goes on from there',
+    });
+  }
+
+  /** Another process may be at work in the same laboratory: what it makes is used. */
+  async #whenFree(work: () => Promise<unknown>): Promise<void> {
+    for (;;) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        if (!(error instanceof BusyError)) throw error;
+        await wait(2000);
+        this.#checkInterrupted();
+      }
+    }
+  }
+}
+
+function isTrained(folder: string, config: RunConfig): boolean {
+  if (!existsSync(join(folder, 'config.yaml'))) return false;
+  const checkpoint = latestCheckpoint(folder);
+  return (
+    checkpoint !== undefined &&
+    readState(checkpoint).step === stepsOf(config.common) &&
+    isDeepStrictEqual(readConfig(join(folder, 'config.yaml')).sae, config.sae)
+  );
+}
+
+function describe({ spec: { data, arch, keys }, seed }: TrainedRun): string {
+  const settings = Object.entries(keys ?? {}).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+  return `${data} ${arch} ${settings.join(' ')} seed ${seed}`;
+}
+
+/** Equal settings have equal names, in whatever order they are written. */
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
