@@ -4,6 +4,7 @@ import type { EvalContext } from './context.ts';
 import { evaluateCore } from './core.ts';
 import { evaluateLanguages } from './languages.ts';
 import { evaluateCost } from './cost.ts';
+import { evaluateHierarchy } from './hierarchy.ts';
 import type { SuiteResult } from './metric.ts';
 import { evaluateTruth } from './truth.ts';
 import { evaluateProbing } from './probing.ts';
@@ -58,5 +59,17 @@ export const suites: Readonly<Record<string, Suite>> = {
   cost: {
     measure: evaluateCost,
     notes: ['…_ratio = relative to a flat TopK SAE as wide as the top level, timed in turn with it in this process'],
+  },
+    ],
+  },
+  hierarchy: {
+    measure: evaluateHierarchy,
+    notes: [
+      'Read every number against its nulls (--json): shuffled = the same latents in random families ·',
+      'frequency_matched = random latents that fire as often · effect = (value − mean) / spread of the null.',
+      'mcs: cosine over the rows of the child; _binary = √P(parent | child), _scaled = times the ratio of the maxima ·',
+      'conditional_correlation is Spearman’s, _pearson and _cosine are named · _contributing = without entries that add nothing ·',
+      'tree_hit_rate: pairs of the forest, _cosine with unit decoder rows; tree_hit_rate_mcs: pairs that fire together most',
+    ],
   },
 };
