@@ -9,12 +9,32 @@ import { InputError, UsageError } from '../core/errors.ts';
 import { makeFolder, readJsonFile, writeFileAtomic } from '../core/files.ts';
 import { VERSION } from '../core/version.ts';
 import { VERDICTS, type Claim, type Finding } from './claim.ts';
+import { hsaeAbsorption } from './h-sae/absorption.ts';
+import { hsaeCompute } from './h-sae/compute.ts';
+import { hsaeInterp } from './h-sae/interp.ts';
+import { hsaeLanguages } from './h-sae/languages.ts';
+import { hsaeModels } from './h-sae/models.ts';
+import { hsaeOrtho } from './h-sae/ortho.ts';
+import { hsaeOverhead } from './h-sae/overhead.ts';
 import { hsaeRecon } from './h-sae/recon.ts';
-import { MATCHINGS } from './judge.ts';
+import { hsaeRefine } from './h-sae/refine.ts';
+import { hsaeStructure } from './h-sae/structure.ts';
+import { MATCHINGS, NO_DATA } from './judge.ts';
 import { DATA, SCALES, type ScaleName } from './scales.ts';
 
 /** In the order of the papers. */
-export const claims: readonly Claim[] = [hsaeRecon];
+export const claims: readonly Claim[] = [
+  hsaeRecon,
+  hsaeCompute,
+  hsaeOverhead,
+  hsaeAbsorption,
+  hsaeLanguages,
+  hsaeRefine,
+  hsaeInterp,
+  hsaeStructure,
+  hsaeModels,
+  hsaeOrtho,
+];
 
 /** @throws UsageError that suggests the nearest id */
 export function claimsNamed(ids: readonly string[]): Claim[] {
@@ -35,7 +55,7 @@ export function claimsNamed(ids: readonly string[]): Claim[] {
 const number = z.number().nullable();
 const comparisonSchema = z.object({
   what: z.string(),
-  data: z.enum(DATA),
+  data: z.enum([...DATA, NO_DATA]),
   a: z.string(),
   b: z.string(),
   matching: z.enum(MATCHINGS),
@@ -52,7 +72,7 @@ const comparisonSchema = z.object({
   }),
   claimed: z.union([
     z.object({ is: z.enum(['higher', 'lower']), by: z.number().optional() }),
-    z.object({ is: z.enum(['equal', 'not lower', 'not higher']), margin: z.number() }),
+    z.object({ is: z.enum(['equal', 'different', 'not lower', 'not higher']), margin: z.number() }),
   ]),
   decides: z.boolean(),
   outcome: z.enum(['as claimed', 'opposite', 'no difference seen', 'undefined']),
