@@ -9,12 +9,48 @@ import { InputError, UsageError } from '../core/errors.ts';
 import { makeFolder, readJsonFile, writeFileAtomic } from '../core/files.ts';
 import { VERSION } from '../core/version.ts';
 import { VERDICTS, type Claim, type Finding } from './claim.ts';
+import { benchEdges, benchOrder } from './field/bench.ts';
+import { toyAbsorb } from './field/toy-absorb.ts';
+import { forestConstraint, forestRate, forestSimilarity, forestTopology } from './forest/ablations.ts';
+import { forestFidelity, forestHierarchy, forestTasks } from './forest/joint.ts';
+import { forestCost, forestSiblings, forestTruth } from './forest/links.ts';
 import { hsaeRecon } from './h-sae/recon.ts';
 import { MATCHINGS } from './judge.ts';
 import { DATA, SCALES, type ScaleName } from './scales.ts';
+import { treeCompetitive } from './tree-sae/competitive.ts';
+import { treeCoverage } from './tree-sae/coverage.ts';
+import { treeGeometry, treeSiblings } from './tree-sae/families.ts';
+import { treeGreedy } from './tree-sae/greedy.ts';
+import { treeHierarchy, treePursuit, treeScaling } from './tree-sae/hierarchy.ts';
+import { treeBoth, treeRealloc } from './tree-sae/parts.ts';
 
 /** In the order of the papers. */
-export const claims: readonly Claim[] = [hsaeRecon];
+export const claims: readonly Claim[] = [
+  hsaeRecon,
+  forestHierarchy,
+  forestFidelity,
+  forestTasks,
+  forestConstraint,
+  forestRate,
+  forestSimilarity,
+  forestTopology,
+  forestSiblings,
+  forestTruth,
+  forestCost,
+  treeCoverage,
+  treeHierarchy,
+  treeBoth,
+  treeCompetitive,
+  treeSiblings,
+  treeGeometry,
+  treeScaling,
+  treeGreedy,
+  treeRealloc,
+  treePursuit,
+  benchOrder,
+  toyAbsorb,
+  benchEdges,
+];
 
 /** @throws UsageError that suggests the nearest id */
 export function claimsNamed(ids: readonly string[]): Claim[] {

@@ -51,7 +51,11 @@ export const treeGeometry: Claim = {
     'same frequency (beyond the 2.5 % quantile of the draws).',
   async test(lab) {
     const comparisons: Comparison[] = [];
-    const cosine = { what: '|cosine| of parent and child', metric: 'hierarchy.parent_child_cosine', is: 'lower' } as const;
+    const cosine = {
+      what: '|cosine| of parent and child',
+      metric: 'hierarchy.parent_child_cosine',
+      is: 'lower',
+    } as const;
     const dimension = { what: 'effective dimension', metric: 'hierarchy.effective_dimension', is: 'lower' } as const;
     for (const data of lab.available('W', 'S')) {
       const tree = treeSide(lab, data);
