@@ -56,7 +56,7 @@ export function treeSae(
     keys: {
       layers: size.layers ?? [above, width - above],
       k: size.k ?? [l0 - below, below],
-      lr: 1e-3,
+      lr: data === 'S' ? 1e-3 : 2e-3,
       // Standardised token by token, seven in ten of its latents fall silent on W.
       standardize: data === 'S',
       ...size.keys,

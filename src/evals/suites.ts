@@ -54,13 +54,10 @@ export const suites: Readonly<Record<string, Suite>> = {
       'the same mention; jaccard_distance does not depend on how many latents are on. The null is between sentences that are no translations.',
       '--data FOLDER with parallel.tsv (tab-separated, the first line names the languages) for other models than that of the world.',
     ],
-    ],
   },
   cost: {
     measure: evaluateCost,
     notes: ['…_ratio = relative to a flat TopK SAE as wide as the top level, timed in turn with it in this process'],
-  },
-    ],
   },
   hierarchy: {
     measure: evaluateHierarchy,
