@@ -27,11 +27,22 @@ import { hsaeLanguages } from './h-sae/languages.ts';
 import { hsaeModels } from './h-sae/models.ts';
 import { hsaeOrtho } from './h-sae/ortho.ts';
 import { hsaeOverhead } from './h-sae/overhead.ts';
+import { benchEdges, benchOrder } from './field/bench.ts';
+import { toyAbsorb } from './field/toy-absorb.ts';
+import { forestConstraint, forestRate, forestSimilarity, forestTopology } from './forest/ablations.ts';
+import { forestFidelity, forestHierarchy, forestTasks } from './forest/joint.ts';
+import { forestCost, forestSiblings, forestTruth } from './forest/links.ts';
 import { hsaeRecon } from './h-sae/recon.ts';
 import { hsaeRefine } from './h-sae/refine.ts';
 import { hsaeStructure } from './h-sae/structure.ts';
 import { MATCHINGS, NO_DATA } from './judge.ts';
 import { DATA, SCALES, type ScaleName } from './scales.ts';
+import { treeCompetitive } from './tree-sae/competitive.ts';
+import { treeCoverage } from './tree-sae/coverage.ts';
+import { treeGeometry, treeSiblings } from './tree-sae/families.ts';
+import { treeGreedy } from './tree-sae/greedy.ts';
+import { treeHierarchy, treePursuit, treeScaling } from './tree-sae/hierarchy.ts';
+import { treeBoth, treeRealloc } from './tree-sae/parts.ts';
 
 /** In the order of the papers. */
 export const claims: readonly Claim[] = [
@@ -45,6 +56,16 @@ export const claims: readonly Claim[] = [
   hsaeStructure,
   hsaeModels,
   hsaeOrtho,
+  forestHierarchy,
+  forestFidelity,
+  forestTasks,
+  forestConstraint,
+  forestRate,
+  forestSimilarity,
+  forestTopology,
+  forestSiblings,
+  forestTruth,
+  forestCost,
   dynamicAbsorption,
   dynamicRecon,
   dynamicProbing,
@@ -58,6 +79,19 @@ export const claims: readonly Claim[] = [
   compBalance,
   compCoverage,
   compWeights,
+  treeCoverage,
+  treeHierarchy,
+  treeBoth,
+  treeCompetitive,
+  treeSiblings,
+  treeGeometry,
+  treeScaling,
+  treeGreedy,
+  treeRealloc,
+  treePursuit,
+  benchOrder,
+  toyAbsorb,
+  benchEdges,
 ];
 
 /** @throws UsageError that suggests the nearest id */

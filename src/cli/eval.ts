@@ -63,7 +63,11 @@ export const evalCommand = defineCommand({
   },
 });
 
-async function measure(
+/** Every option as it stands without flags. */
+export const defaultsFor = (run: string): Options => schema.parse({ run });
+
+/** Runs suites on a run and stores what they find. @throws SaeforestError of every kind */
+export async function measure(
   names: readonly string[],
   { run: folder, model, acts: given, rows, sequences, forest: forestFile, data, seed }: Options,
   terminal: Terminal,
@@ -73,7 +77,7 @@ async function measure(
   const { readForest } = await import('../forest/file.ts');
   const { writeResult } = await import('../evals/result-files.ts');
   const { suites } = await import('../evals/suites.ts');
-  const { LIVE } = await import('../training/config.ts');
+  const { LIVE, stepsOf } = await import('../training/config.ts');
   const { checkTrainedOn, openRun } = await import('../training/runs.ts');
   const { openSource } = await import('../training/sources.ts');
 
@@ -98,6 +102,12 @@ async function measure(
           source,
           normalization: run.normalization,
           model: harvested,
+          trained: {
+            sae: run.sae,
+            config: run.config.sae,
+            batch: run.config.common.batch,
+            steps: stepsOf(run.config.common),
+          },
           deadByCounters: () => run.sae.deadFraction(),
           rows,
           batchRows: BATCH_ROWS,

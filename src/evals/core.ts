@@ -3,6 +3,7 @@
  * with the reconstruction in its place (the measurements of SAEBench's core, with every definition named).
  */
 import { denormalize } from '../activations/normalization.ts';
+import { DocumentFirings } from './core/document-firings.ts';
 import { FiringCounts } from './core/firing.ts';
 import { InputSums } from './core/inputs.ts';
 import { ReconstructionSums } from './core/reconstruction.ts';
@@ -27,11 +28,11 @@ export async function evaluateCore(context: EvalContext): Promise<SuiteResult> {
   const rows = await HeldOutRows.open(source, normalization, context);
   const reconstructor = await Reconstructor.create(device, sae);
   try {
-    const perView = await measureRows(context, rows, reconstructor);
+    const { perView, ofDocuments } = await measureRows(context, rows, reconstructor);
     const reason = await addSpliced(context, rows, reconstructor, perView);
     const full = sae.views.findIndex(({ name }) => name === 'full');
     return {
-      metrics: { ...perView[full], ...(await countedDead(context)) },
+      metrics: { ...perView[full], ...ofDocuments, ...(await countedDead(context)) },
       views: Object.fromEntries(sae.views.map(({ name }, v) => [name, perView[v]]).filter((_, v) => v !== full)),
       skipped: reason === undefined ? {} : Object.fromEntries([...CE, ...KL].map((name) => [name, reason])),
     };
@@ -40,20 +41,22 @@ export async function evaluateCore(context: EvalContext): Promise<SuiteResult> {
   }
 }
 
-/** Metrics of the held-out rows, by view. */
+/** Metrics of the held-out rows, by view, and of all latents in the documents that the rows come from. */
 async function measureRows(
   { sae, seed, onProgress }: EvalContext,
   rows: HeldOutRows,
   reconstructor: Reconstructor,
-): Promise<Metrics[]> {
-  const { d, units, normalization } = rows;
+): Promise<{ perView: Metrics[]; ofDocuments: Metrics }> {
+  const { d, units, normalization, origins } = rows;
   const inputs = new InputSums(units, rows.mean);
   const firing = new FiringCounts(units, sae.width);
+  const documents = origins && new DocumentFirings(origins.doc, units, sae.width);
   const views = sae.views.map((view) => new ReconstructionSums(inputs, view));
   for await (const batch of rows.batches()) {
     const { codes, views: outputs } = await reconstructor.run(batch.normalized);
     inputs.add(batch);
     firing.add(batch.start, codes);
+    documents?.add(batch.start, codes);
     outputs.forEach((normalized, v) => {
       const raw = normalized.slice();
       denormalize(normalization, raw, batch.raw, d);
@@ -63,7 +66,10 @@ async function measureRows(
   }
   const bootstrap = new Bootstrap(units, seed);
   const fired = firing.metrics(bootstrap, sae.views);
-  return views.map((view, v) => ({ ...view.metrics(bootstrap), ...fired[v] }));
+  return {
+    perView: views.map((view, v) => ({ ...view.metrics(bootstrap), ...fired[v] })),
+    ofDocuments: documents?.metrics(bootstrap) ?? {},
+  };
 }
 
 /**

@@ -1,13 +1,23 @@
 /** Fixtures of metrics: a folder `<metric>/<case>` with `expected.json` and what it names. */
 import { basename, dirname, resolve } from 'node:path';
+import { runCore } from './metrics/core.ts';
+import { runSparseProbing } from './metrics/sparse-probing.ts';
 import { runAbsorption } from './metrics/absorption.ts';
+import { runGroundTruth } from './metrics/ground-truth.ts';
+import { runKappa } from './metrics/kappa.ts';
 import { runSynthSae } from './metrics/synthsae.ts';
+import { runTreeRecovery } from './metrics/tree-recovery.ts';
 import type { Report } from './report.ts';
 
 /** By the name of the metric. To add one: a file in metrics/, and an entry. */
 const runs: Readonly<Record<string, (folder: string, report: Report) => void | Promise<void>>> = {
+  core: runCore,
+  'sparse-probing': runSparseProbing,
   absorption: runAbsorption,
+  'ground-truth': runGroundTruth,
+  kappa: runKappa,
   synthsae: runSynthSae,
+  'tree-recovery': runTreeRecovery,
 };
 
 /** The file that makes a folder a case. */

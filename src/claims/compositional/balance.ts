@@ -1,7 +1,7 @@
 /** Whether all tiers of the compositional model are used. */
 import type { Claim, Table } from '../claim.ts';
 import { compareMetrics, meanOf } from '../compare.ts';
-import { constant, derive } from '../derived.ts';
+import { constants, derive } from '../derived.ts';
 import { verdictOf } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { compositional, compositionalRelu } from '../recipes.ts';
@@ -28,7 +28,7 @@ export const compBalance: Claim = {
     await lab.train([relu, stable]);
     const shares = await sharesOf(lab, relu);
     const comparisons = shares.map((share, i) =>
-      compareMetrics('W', [`tier ${i + 1}`, share], ['a sixth', constant(LEAST, share, 'half of an even share')], {
+      compareMetrics('W', [`tier ${i + 1}`, share], ['a sixth', constants(LEAST, share, 'half of an even share')], {
         what: 'share of total L0',
         claimed: { is: 'not lower', margin: 0 },
         matching: 'nothing',

@@ -2,7 +2,7 @@
 import { CpuDevice } from '../../engine/cpu/device.ts';
 import type { Claim, Table } from '../claim.ts';
 import { compareMetrics } from '../compare.ts';
-import { constant, perSeed } from '../derived.ts';
+import { constants, perSeed } from '../derived.ts';
 import { verdictOf } from '../judge.ts';
 import type { Lab } from '../lab.ts';
 import { say } from '../words.ts';
@@ -68,7 +68,7 @@ export const compFails: Claim = {
       return compareMetrics(
         'W',
         [name, useful],
-        ['hardly any', constant(HARDLY_ANY, useful, 'the limit of the rule')],
+        ['hardly any', constants(HARDLY_ANY, useful, 'the limit of the rule')],
         {
           what: 'steps taken with a latent active',
           claimed: { is: 'lower' },

@@ -1,7 +1,7 @@
 /** Whether three composing tiers can be trained at all. */
 import type { Claim } from '../claim.ts';
 import { compareMetrics, compareSides, compareWithCurve, type Question } from '../compare.ts';
-import { constant } from '../derived.ts';
+import { constants } from '../derived.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import { compositional, topk, topkCurve } from '../recipes.ts';
 import { flatOfEqualParameters } from '../sizes.ts';
@@ -36,7 +36,7 @@ export const compRedesign: Claim = {
         const measured = await lab.metric(spec, metric);
         const question: Question = { what, metric, claimed: { is: 'higher' }, matching: 'total L0', decides: false };
         comparisons.push(
-          compareMetrics(data, [a.name, measured], ['nothing learned', constant(0, measured, 'nothing learned')], {
+          compareMetrics(data, [a.name, measured], ['nothing learned', constants(0, measured, 'nothing learned')], {
             ...question,
             matching: 'nothing',
             decides: true,

@@ -2,7 +2,7 @@
 import { CpuDevice } from '../../engine/cpu/device.ts';
 import type { Claim, Table } from '../claim.ts';
 import { compareMetrics } from '../compare.ts';
-import { constant, perSeed } from '../derived.ts';
+import { constants, perSeed } from '../derived.ts';
 import { verdictOf } from '../judge.ts';
 import type { Lab } from '../lab.ts';
 import { compositionalRelu } from '../recipes.ts';
@@ -46,7 +46,7 @@ export const compWeights: Claim = {
         'share',
         'largest tier weight after long descent',
       );
-      return compareMetrics('W', [name, largest], ['corner', constant(CORNER, largest, 'the limit of the rule')], {
+      return compareMetrics('W', [name, largest], ['corner', constants(CORNER, largest, 'the limit of the rule')], {
         what: 'largest tier weight',
         claimed: { is: 'lower' },
         matching: 'nothing',

@@ -1,7 +1,7 @@
 /** Whether the adaptive factor α_t ever adapts. */
 import type { Claim, Table } from '../claim.ts';
 import { compareMetrics } from '../compare.ts';
-import { constant, perSeed } from '../derived.ts';
+import { constants, perSeed } from '../derived.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab, Spec, TrainedRun } from '../lab.ts';
 import { dynamicPublished } from '../recipes.ts';
@@ -38,7 +38,7 @@ export const dynamicAlpha: Claim = {
     const runs = await lab.train(specs);
     const comparisons = readings.map(({ name }, i): Comparison => {
       const share = perSeed(runs[i].map(adapting), 'share of steps', 'steps with α_t inside its clamp / steps');
-      const least = constant(LEAST, share, 'the limit of the rule');
+      const least = constants(LEAST, share, 'the limit of the rule');
       return compareMetrics('W', [name, share], ['limit', least], {
         what: 'steps with α_t inside its clamp',
         claimed: { is: 'not lower', margin: 0 },

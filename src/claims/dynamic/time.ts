@@ -1,7 +1,7 @@
 /** How much longer dynamic sparsity trains. */
 import type { Claim } from '../claim.ts';
 import { compareMetrics } from '../compare.ts';
-import { constant, perSeed, ratios } from '../derived.ts';
+import { constants, perSeed, ratios } from '../derived.ts';
 import { verdictOf } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { dynamicBaseline, dynamicPublished, dynamicSparse, topk } from '../recipes.ts';
@@ -30,7 +30,7 @@ export const dynamicTime: Claim = {
       [dynamicSparse(lab, 'W'), topk(lab, 'W')],
     ].map((pair) => pair.map(alone));
     const [published, sparse] = [await ratioOf(lab, pairs[0]), await ratioOf(lab, pairs[1])];
-    const limit = constant(LIMIT, published, 'the limit of the rule');
+    const limit = constants(LIMIT, published, 'the limit of the rule');
     const question = { what: 'training time / topk', claimed: { is: 'not higher', margin: 0 } } as const;
     const comparisons = [
       compareMetrics('W', ['dynamic, as published', published], ['limit', limit], { ...question, matching: 'nothing' }),

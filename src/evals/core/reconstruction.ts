@@ -22,6 +22,16 @@ export class ReconstructionSums {
   /** Σ 1 − ‖e‖² / ‖x − x̄‖² */
   readonly #legacy: Float64Array;
   readonly #cosine: Float64Array;
+  /** Σ‖e‖ */
+  readonly #errorNorm: Float64Array;
+  /** Σ‖x‖ */
+  readonly #normIn: Float64Array;
+  /** Σ‖x̂‖ */
+  readonly #normOut: Float64Array;
+  /** Σ‖x̂‖² */
+  readonly #outSquares: Float64Array;
+  /** Σ x·x̂ */
+  readonly #products: Float64Array;
   /** Σ‖x̂‖ / ‖x‖ */
   readonly #norms: Float64Array;
   readonly #fired: Float64Array;
@@ -37,6 +47,11 @@ export class ReconstructionSums {
     this.#relative = perUnit();
     this.#legacy = perUnit();
     this.#cosine = perUnit();
+    this.#errorNorm = perUnit();
+    this.#normIn = perUnit();
+    this.#normOut = perUnit();
+    this.#outSquares = perUnit();
+    this.#products = perUnit();
     this.#norms = perUnit();
     this.#fired = perUnit();
     this.#firedAnywhere = perUnit();
@@ -68,6 +83,11 @@ export class ReconstructionSums {
     }
     this.#error.squares[unit] += error;
     this.#normalizedError[unit] += normalizedError;
+    this.#errorNorm[unit] += Math.sqrt(error);
+    this.#normIn[unit] += Math.sqrt(square);
+    this.#normOut[unit] += Math.sqrt(outSquare);
+    this.#outSquares[unit] += outSquare;
+    this.#products[unit] += product;
     if (fromMean > 0) this.#legacy[unit] += 1 - error / fromMean;
     if (square === 0) return;
     this.#relative[unit] += error / square;
@@ -109,6 +129,10 @@ export class ReconstructionSums {
         'SAEBench legacy: mean over tokens of 1 − ‖x − x̂‖² / ‖x − x̄‖², raw activations; the batch whose mean x̄ is, ' +
           'is the whole held-out sample; tokens with x = x̄ left out',
       ),
+      variance_explained_saebench: share((w) => {
+        const [count, squares] = [dot(w, rows), dot(w, raw.squares)];
+        return 1 - dot(w, this.#error.squares) / count / (squares / count - (squares / count / d) ** 2);
+      }, 'SAEBench as coded since its correction, to compare with its numbers only: 1 − E‖x − x̂‖² / (E‖x‖² − s²) with ' + 's = E‖x‖² / d, a mean square where a mean was meant; raw activations, the held-out sample as one batch'),
       variance_explained_token_mean: share(
         (w) => 1 - dot(w, this.#error.squares) / dot(w, aboutOwnMean),
         "Tree SAE: 1 − Σ‖x − x̂‖² / Σ_tokens Σ_d (x_d − m)², m = mean of the token's own d elements, raw activations",
@@ -128,18 +152,31 @@ export class ReconstructionSums {
         unit: 'squared activation',
         definition: 'Σ‖x − x̂‖² / (tokens · d): squared error per token and dimension, raw activations',
       }),
+      error_norm: perToken(
+        this.#errorNorm,
+        rows,
+        'activation',
+        'dictionary_learning (l2_loss): mean over tokens of ‖x − x̂‖, raw activations',
+      ),
       cosine: perToken(
         this.#cosine,
         nonZero,
         'cosine',
         'mean over tokens of x·x̂ / (‖x‖ ‖x̂‖), 0 where x̂ = 0, raw activations, tokens with x = 0 left out',
       ),
+      norm_in: perToken(this.#normIn, rows, 'activation', 'mean over tokens of ‖x‖, raw activations'),
+      norm_out: perToken(this.#normOut, rows, 'activation', 'mean over tokens of ‖x̂‖, raw activations'),
       norm_ratio: perToken(
         this.#norms,
         nonZero,
         'ratio',
         'mean over tokens of ‖x̂‖ / ‖x‖, raw activations, tokens with x = 0 left out',
       ),
+      relative_reconstruction_bias: bootstrap.of((w) => dot(w, this.#outSquares) / dot(w, this.#products), {
+        n,
+        unit: 'ratio',
+        definition: 'Σ‖x̂‖² / Σ x·x̂, raw activations: below 1 where reconstructions shrink',
+      }),
       l0: perToken(
         this.#fired,
         rows,

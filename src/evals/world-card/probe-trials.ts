@@ -103,7 +103,7 @@ export function probeTrials(world: World, words: ProbeWords, random: Random): Tr
 }
 
 /** `[concepts]` part of each leaf, −1 for other concepts; the leaves of every concept are dealt out evenly. */
-function foldsOfLeaves({ taxonomy }: World, random: Random): Int32Array {
+export function foldsOfLeaves({ taxonomy }: World, random: Random): Int32Array {
   const folds = new Int32Array(taxonomy.size).fill(-1);
   let next = 0;
   // In the order of the tree, leaves with the same parent follow each other.
