@@ -1,10 +1,14 @@
 /** Fixtures of metrics: a folder `<metric>/<case>` with `expected.json` and what it names. */
 import { basename, dirname, resolve } from 'node:path';
+import { runHierarchyPairs } from './metrics/hierarchy-pairs.ts';
+import { runHierarchyTree } from './metrics/hierarchy-tree.ts';
 import { runSynthSae } from './metrics/synthsae.ts';
 import type { Report } from './report.ts';
 
 /** By the name of the metric. To add one: a file in metrics/, and an entry. */
 const runs: Readonly<Record<string, (folder: string, report: Report) => void | Promise<void>>> = {
+  'hierarchy-pairs': runHierarchyPairs,
+  'hierarchy-tree': runHierarchyTree,
   synthsae: runSynthSae,
 };
 
