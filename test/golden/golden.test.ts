@@ -172,6 +172,34 @@ describe('golden', () => {
       expect(code).toBe(1);
     });
 
+    it.each([
+      ['hierarchy-pairs', '"hamming_or_per_token": 2.05', '"hamming_or_per_token": 2.06', 'hamming_or_per_token'],
+      [
+        'hierarchy-pairs',
+        '"conditional_spearman_max": 0.428',
+        '"conditional_spearman_max": 0.429',
+        'conditional_spearman',
+      ],
+      [
+        'hierarchy-pairs',
+        '"activation_dominance": null',
+        '"activation_dominance": 0.5',
+        'activation_dominance: defined',
+      ],
+      ['hierarchy-tree', '"score_top3": 0.428', '"score_top3": 0.429', 'score_top3'],
+      ['hierarchy-tree', '"5,6": 0.7058', '"5,6": 0.7059', 's_cov'],
+    ])('%s: finds %s altered', async (metric, before, after, quantity) => {
+      const folder = join(scratch, metric, 'a');
+      cpSync(join(FIXTURES, 'metrics', metric, 'a'), folder, { recursive: true });
+      const path = join(folder, 'expected.json');
+      const text = readFileSync(path, 'utf8');
+      expect(text).toContain(before);
+      writeFileSync(path, text.replace(before, after));
+      const { code, out } = await run(folder);
+      expect(failures(out)[0]?.trim().slice(0, quantity.length)).toBe(quantity);
+      expect(code).toBe(1);
+    });
+
     it('says which it has no adapter for', async () => {
       const { code, out } = await run(copy('toast'));
       expect(out[1]).toMatch(/skipped: no adapter for "toast"; there are: .*synthsae/);
