@@ -1,12 +1,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { EMBEDDED_MODEL } from '../../src/cli/embedded-model.ts';
-import { launch, temporaryFolder } from '../training/support.ts';
+import { temporaryFolder } from '../activations/folders.ts';
+import { launch } from '../training/support.ts';
 
 const folder = temporaryFolder();
-const at = (name: string): string => join(folder, name);
+const at = (name: string): string => join(folder.path, name);
+afterAll(folder.remove);
 
 const metric = z.object({ value: z.number().nullable(), n: z.number(), definition: z.string() });
 const suite = z
@@ -38,12 +40,14 @@ describe('eval --suite truth,languages', { timeout: 120_000 }, () => {
       '4k',
       '--set',
       'width=16',
+      '--set',
+      'k=2',
     );
     const out = await succeed('eval', toy, '--suite', 'truth,languages', '--rows', '3k', '--json');
     const { truth, languages } = report.parse(JSON.parse(out));
     expect(truth.mcc).toMatchObject({ n: 20 });
     expect(truth.views.top).toHaveProperty('mcc');
-    expect(Object.keys(languages)).toEqual(['skipped']);
+    expect(Object.keys(languages)).toEqual(['views', 'skipped']);
     expect(languages.skipped.symmetric_difference).toMatch(/not harvested from a language model/);
     expect(readFileSync(join(toy, 'evals', 'truth.json'), 'utf8')).toContain('"mcc"');
   });
@@ -70,7 +74,7 @@ describe('eval --suite truth,languages', { timeout: 120_000 }, () => {
         '--set',
         'batch=500',
       );
-    });
+    }, 120_000);
 
     it('knows concepts and translations', async () => {
       const out = await succeed('eval', run, '--suite', 'truth,languages', '--rows', '3k', '--json');

@@ -175,7 +175,7 @@ describe('golden', () => {
     it.each([
       ['W_dec', 'mcc'],
       ['x_hat', 'explained_variance'],
-      ['code', 'per_latent.tp'],
+      ['code', 'l0'],
     ])('ground-truth: finds an altered %s', async (tensor, quantity) => {
       const folder = join(scratch, 'ground-truth', 'a');
       cpSync(join(FIXTURES, 'metrics/ground-truth/a'), folder, { recursive: true });
