@@ -197,6 +197,30 @@ describe('golden', () => {
       writeFileSync(path, text.replace(before, after));
       const { code, out } = await run(folder);
       expect(failures(out)[0]?.trim().slice(0, quantity.length)).toBe(quantity);
+      ['W_dec', 'mcc'],
+      ['x_hat', 'explained_variance'],
+      ['code', 'l0'],
+    ])('ground-truth: finds an altered %s', async (tensor, quantity) => {
+      const folder = join(scratch, 'ground-truth', 'a');
+      cpSync(join(FIXTURES, 'metrics/ground-truth/a'), folder, { recursive: true });
+      shift(tensor, 0.5, join('ground-truth/a', 'inputs.safetensors'));
+      expect(
+        failures(out).some((line) => line.trim().startsWith(quantity)),
+        out.join('\n'),
+      ).toBe(true);
+      expect(code).toBe(1);
+    });
+
+    it.each([
+      ['"recall": 1.0', '"recall": 0.9', 'perfect up to renaming: edge'],
+      ['"skips_a_level": 0', '"skips_a_level": 1', 'perfect up to renaming: kinds of error'],
+      ['"root_accuracy": 1.0', '"root_accuracy": 0.5', 'perfect up to renaming: depth error, root accuracy'],
+    ])('tree-recovery: finds %s altered', async (before, after, quantity) => {
+      const path = join(scratch, 'tree-recovery', 'a', 'expected.json');
+      cpSync(join(FIXTURES, 'metrics/tree-recovery/a'), join(path, '..'), { recursive: true });
+      writeFileSync(path, readFileSync(path, 'utf8').replace(before, after));
+      const { code, out } = await run(path);
+      expect(failures(out).map((line) => line.trim().split('  ')[0])).toEqual([quantity]);
       expect(code).toBe(1);
     });
 
