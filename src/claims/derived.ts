@@ -1,6 +1,7 @@
 /** Metrics that are made of measured ones; their resamples go along, so that they pair like those. */
 import { percentileInterval } from '../core/statistics.ts';
 import { metric, type Metric } from '../evals/metric.ts';
+import { constant } from './combine.ts';
 
 /** @param formula of the values of `parts`, in their order */
 export function derive(
@@ -19,14 +20,15 @@ export function derive(
   return { ...metric(value, low, high, { n, ...meaning }), ...(replicates && { replicates }) };
 }
 
-/** A limit or a null to compare with, for every seed of `like`. */
-export function constant(value: number, like: readonly Metric[], definition: string): Metric[] {
-  return like.map((one) => derive([one], () => value, { unit: one.unit, definition }));
+/** A limit to compare with, for every seed of `like`. */
+export function constants(value: number, like: readonly Metric[], definition: string): Metric[] {
+  return like.map((one) => constant(value, one, definition));
 }
 
 /** The mean of a metric under one of its nulls, seed by seed. */
 export function nullOf(metrics: readonly Metric[], name: string): Metric[] {
-  return metrics.flatMap((one) => constant(one.nulls?.[name]?.value ?? NaN, [one], `its mean under the null ${name}`));
+  const definition = `its mean under the null ${name}`;
+  return metrics.map((one) => derive([one], () => one.nulls?.[name]?.value ?? NaN, { unit: one.unit, definition }));
 }
 
 /** One number per seed, without units to resample. */

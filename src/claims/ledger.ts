@@ -9,6 +9,17 @@ import { InputError, UsageError } from '../core/errors.ts';
 import { makeFolder, readJsonFile, writeFileAtomic } from '../core/files.ts';
 import { VERSION } from '../core/version.ts';
 import { VERDICTS, type Claim, type Finding } from './claim.ts';
+import { compAbstract } from './compositional/abstract.ts';
+import { compBalance } from './compositional/balance.ts';
+import { compCoverage } from './compositional/coverage.ts';
+import { compFails } from './compositional/fails.ts';
+import { compRedesign } from './compositional/redesign.ts';
+import { compWeights } from './compositional/weights.ts';
+import { dynamicActive } from './dynamic/active.ts';
+import { dynamicAlpha } from './dynamic/alpha.ts';
+import { dynamicParts } from './dynamic/parts.ts';
+import { dynamicAbsorption, dynamicProbing, dynamicRecon } from './dynamic/quality.ts';
+import { dynamicTime } from './dynamic/time.ts';
 import { hsaeAbsorption } from './h-sae/absorption.ts';
 import { hsaeCompute } from './h-sae/compute.ts';
 import { hsaeInterp } from './h-sae/interp.ts';
@@ -55,6 +66,19 @@ export const claims: readonly Claim[] = [
   forestSiblings,
   forestTruth,
   forestCost,
+  dynamicAbsorption,
+  dynamicRecon,
+  dynamicProbing,
+  dynamicActive,
+  dynamicParts,
+  dynamicAlpha,
+  dynamicTime,
+  compFails,
+  compAbstract,
+  compRedesign,
+  compBalance,
+  compCoverage,
+  compWeights,
   treeCoverage,
   treeHierarchy,
   treeBoth,

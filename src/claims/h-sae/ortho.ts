@@ -50,11 +50,12 @@ export const hsaeOrtho: Claim = {
       }
     }
     const moved = comparisons.filter(({ outcome }) => outcome === 'as claimed');
-    const largest = Math.max(
-      ...comparisons
-        .filter(({ decides, what }) => decides && what === 'variance explained')
-        .map(({ difference }) => Math.abs(difference.value ?? NaN)),
-    );
+    const largest = (wanted: boolean): number =>
+      Math.max(
+        ...comparisons
+          .filter(({ decides, what }) => decides === wanted && what === 'variance explained')
+          .map(({ difference }) => Math.abs(difference.value ?? NaN)),
+      );
     const names = moved.map(({ a, what, difference }) => `${what} (${a}, by ${say(difference.value)})`).join(', ');
     return {
       verdict: verdictFor(comparisons),
@@ -62,8 +63,8 @@ export const hsaeOrtho: Claim = {
         (moved.length === 0
           ? 'No metric moves beyond its interval in any reading. '
           : `Beyond their intervals move: ${names}. `) +
-        `In the released and the normalised reading variance explained moves by ${say(largest)} at most: the loss is a norm over n² numbers ` +
-        'divided by n², so its gradient is tiny. Only the formula without a normaliser has a size that training can feel.',
+        `Variance explained moves by ${say(largest(true))} at most in the released and the normalised reading, where the loss is a norm over n² ` +
+        `numbers divided by n², so that its gradient is tiny, and by ${say(largest(false))} in the formula as printed, which has no such divisor.`,
       comparisons,
     };
   },

@@ -3,7 +3,7 @@ import { CpuDevice } from '../../engine/cpu/device.ts';
 import { architectureNamed } from '../../sae/registry.ts';
 import type { Claim, Table } from '../claim.ts';
 import { compareMetrics, compareSides } from '../compare.ts';
-import { constant, perSeed, ratios } from '../derived.ts';
+import { constants, perSeed, ratios } from '../derived.ts';
 import { NO_DATA, verdictOf, type Comparison } from '../judge.ts';
 import type { Lab } from '../lab.ts';
 import { hSae, topk } from '../recipes.ts';
@@ -49,7 +49,7 @@ export const hsaeOverhead: Claim = {
       const [measured, against] = [perSeed(a, 'ms', definition), perSeed(b, 'ms', definition)];
       const ratio = ratios(measured, against, `time over that of ${FLAT}`);
       comparisons.push(
-        compareMetrics(NO_DATA, [name, ratio], ['limit', constant(most, ratio, 'the limit of the rule')], {
+        compareMetrics(NO_DATA, [name, ratio], ['limit', constants(most, ratio, 'the limit of the rule')], {
           what,
           claimed: { is: 'not higher', margin: 0 },
           matching: 'top width and k',
