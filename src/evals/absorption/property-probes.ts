@@ -88,10 +88,15 @@ class Prober {
     this.#test = all.filter((row) => isTest[row]);
     const square = x.reduce((sum, value) => sum + value * value, 0);
     const scale = square > 0 ? Math.sqrt((d * all.length) / square) : 1;
+    // The intercept makes up for any shift: without the mean the minimum is the same, and found much sooner.
+    const mean = new Float64Array(d);
+    for (const row of all) for (let j = 0; j < d; j++) mean[j] += x[row * d + j] / all.length;
     const gather = (rows: readonly number[]): Float32Array => {
       const gathered = new Float32Array(rows.length * d);
-      rows.forEach((row, i) => gathered.set(x.subarray(row * d, (row + 1) * d), i * d));
-      return gathered.map((value) => scale * value);
+      rows.forEach((row, i) => {
+        for (let j = 0; j < d; j++) gathered[i * d + j] = scale * (x[row * d + j] - mean[j]);
+      });
+      return gathered;
     };
     this.#trainX = gather(this.#train);
     this.#testX = gather(this.#test);

@@ -1,7 +1,7 @@
 /** Words as an SAE sees them: contributions of its latents, and its input. */
 import { normalize } from '../../activations/normalization.ts';
+import { grown } from '../../core/arrays.ts';
 import type { Codes } from '../../core/codes.ts';
-import { sliceRows } from '../../core/codes.ts';
 import type { LatentRange } from '../../engine/kernels.ts';
 import { standardize } from '../../engine/ops/standardize.ts';
 import { Tape } from '../../engine/tape.ts';
@@ -30,23 +30,26 @@ export async function encodeWords(context: EvalContext, { x, d }: WordRows): Pro
     const decoder = await reconstructor.readDictionary();
     const norms = rowNorms(decoder, d);
     const rowPtr = new Uint32Array(rows + 1);
-    const index: number[] = [];
-    const value: number[] = [];
+    let index = new Uint32Array(rows);
+    let value = new Float32Array(rows);
+    let count = 0;
     for (let start = 0; start < rows; start += batchRows) {
       const batch = inputs.subarray(start * d, (start + batchRows) * d);
       const { codes } = await reconstructor.run(batch, []);
+      index = grown(index, count + codes.index.length);
+      value = grown(value, count + codes.index.length);
       for (let r = 0; r < codes.rows; r++) {
         for (let e = codes.rowPtr[r]; e < codes.rowPtr[r + 1]; e++) {
           if (codes.value[e] === 0) continue;
-          index.push(codes.index[e]);
-          value.push(codes.value[e] * norms[codes.index[e]]);
+          index[count] = codes.index[e];
+          value[count++] = codes.value[e] * norms[codes.index[e]];
         }
-        rowPtr[start + r + 1] = index.length;
+        rowPtr[start + r + 1] = count;
       }
       if (sae.standardizes) await standardizeRows(context, batch);
       onProgress('words encoded', start + codes.rows, rows);
     }
-    const codes = { rows, width: sae.width, rowPtr, index: Uint32Array.from(index), value: Float32Array.from(value) };
+    const codes = { rows, width: sae.width, rowPtr, index, value };
     return { d, codes, decoder, inputs };
   } finally {
     reconstructor.release();
@@ -70,26 +73,28 @@ export interface CompactCodes {
 }
 
 export function compact(codes: Codes, rows: readonly number[], { from, to }: LatentRange, scale: number): CompactCodes {
-  const entries: { latent: number; value: number }[][] = rows.map((row) => {
-    const { rowPtr, index, value } = sliceRows(codes, row, row + 1);
-    const ofRow = Array.from({ length: rowPtr[1] - rowPtr[0] }, (_, i) => {
-      return { latent: index[rowPtr[0] + i], value: scale * value[rowPtr[0] + i] };
-    });
-    return ofRow.filter(({ latent }) => from <= latent && latent < to);
-  });
-  const latents = [...new Set(entries.flatMap((ofRow) => ofRow.map(({ latent }) => latent)))].sort((a, b) => a - b);
-  const column = new Map(latents.map((latent, i) => [latent, i]));
+  const isFiring = new Uint8Array(codes.width);
   const rowPtr = new Uint32Array(rows.length + 1);
-  entries.forEach((ofRow, r) => (rowPtr[r + 1] = rowPtr[r] + ofRow.length));
-  const flat = entries.flat();
-  return {
-    latents,
-    codes: {
-      rows: rows.length,
-      width: latents.length,
-      rowPtr,
-      index: Uint32Array.from(flat, ({ latent }) => column.get(latent)!),
-      value: Float32Array.from(flat, ({ value }) => value),
-    },
-  };
+  rows.forEach((row, r) => {
+    rowPtr[r + 1] = rowPtr[r];
+    for (let e = codes.rowPtr[row]; e < codes.rowPtr[row + 1]; e++) {
+      if (codes.index[e] < from || codes.index[e] >= to) continue;
+      isFiring[codes.index[e]] = 1;
+      rowPtr[r + 1]++;
+    }
+  });
+  const latents = [...isFiring.keys()].filter((latent) => isFiring[latent]);
+  const column = new Int32Array(codes.width);
+  latents.forEach((latent, i) => (column[latent] = i));
+  const index = new Uint32Array(rowPtr[rows.length]);
+  const value = new Float32Array(index.length);
+  let at = 0;
+  for (const row of rows) {
+    for (let e = codes.rowPtr[row]; e < codes.rowPtr[row + 1]; e++) {
+      if (codes.index[e] < from || codes.index[e] >= to) continue;
+      index[at] = column[codes.index[e]];
+      value[at++] = scale * codes.value[e];
+    }
+  }
+  return { latents, codes: { rows: rows.length, width: latents.length, rowPtr, index, value } };
 }

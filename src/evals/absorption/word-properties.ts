@@ -25,8 +25,8 @@ export interface PropertySet {
 const LETTERS = [...'abcdefghijklmnopqrstuvwxyz'];
 const ENDINGS = ['s', 'd', 'g', 'y', 'ed', 'ing', 'ly', 'er'];
 const LENGTHS = [2, 3, 4, 5, 6, 7];
-/** Words before which words are told apart by. */
-const NEIGHBOURS = 24;
+/** Tokens before a word that are told apart. */
+const NEIGHBOURS = 16;
 
 const spelled = (name: string, has: (lower: string) => boolean): WordProperty => {
   return { name, has: ({ word }) => has(word.toLowerCase()) };

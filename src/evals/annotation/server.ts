@@ -40,7 +40,7 @@ export function annotationApp(items: readonly Item[], store: AnswerStore, isOwnH
     context.header('Content-Security-Policy', "default-src 'self'; img-src data:; frame-ancestors 'none'");
     return undefined;
   });
-  app.use(bodyLimit({ maxSize: MAX_BODY }));
+  app.use(bodyLimit({ maxSize: MAX_BODY, onError: (context) => context.json({ error: 'too large' }, 413) }));
   app.onError((error, context) => {
     if (error instanceof AnswerRefused) return context.json({ error: error.message }, 400);
     if (error instanceof SaeforestError) return context.json({ error: error.message }, 500);

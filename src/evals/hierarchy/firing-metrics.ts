@@ -100,7 +100,7 @@ class Measured {
     const perToken = mismatches(totals, this.#families, this.#levels).map((sum) => sum / dot(weights, rows));
     const used = this.#usedLevels();
     values[`or_hamming${suffix}`] = used.reduce((sum, level) => sum + perToken[level], 0) / used.length;
-    for (const level of used) values[hammingOf(level, suffix)] = perToken[level];
+    for (const level of used) values[hammingOf(level)] = perToken[level];
     return values;
   }
 
@@ -151,21 +151,21 @@ class Measured {
       definition: `${hamming}${used.length > 1 ? ` of one level, and over the ${used.length} levels that have them` : ''}${where}`,
       ...enough,
     };
-    if (used.length > 1) {
+    if (used.length > 1 && suffix === '') {
       for (const level of used) {
         const n = this.#families.level.filter((of) => of === level).length;
         const meaning = { n, unit: 'parents per token', definition: `${hamming} on level ${level}${where}` };
-        meanings[hammingOf(level, suffix)] = { ...meaning, ...enough };
+        meanings[hammingOf(level)] = { ...meaning, ...enough };
       }
     }
     return meanings;
   }
 }
 
-const hammingOf = (level: number, suffix: string): string => `or_hamming_level_${level}${suffix}`;
+const hammingOf = (level: number): string => `or_hamming_level_${level}`;
 
 /** `[F]` over all rows. */
-function largestActivations({ width, latent, strength }: Firings): Float32Array {
+export function largestActivations({ width, latent, strength }: Firings): Float32Array {
   const largest = new Float32Array(width);
   for (let e = 0; e < latent.length; e++) largest[latent[e]] = Math.max(largest[latent[e]], strength[e]);
   return largest;

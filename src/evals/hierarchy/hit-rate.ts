@@ -7,7 +7,7 @@ import { Forest } from '../../forest/forest.ts';
 import { FrequencyMatched, NEAREST_FREQUENCIES, nodesByLevel, SAME_FREQUENCY } from '../../forest/null.ts';
 import type { HeldOutRows } from '../held-out-rows.ts';
 import { besideNull, type Metric, type Metrics } from '../metric.ts';
-import { isHit, similarities, TOP, topLatents } from './hit-rule.ts';
+import { isHit, largestRowNorm, similarities, TOP, topLatents } from './hit-rule.ts';
 import { linkedPairs, MAX_CHILDREN, MAX_PAIRS, MIN_FIRINGS, MOST_SIMILAR, similarPairs } from './hit-pairs.ts';
 import { eachPair, overFamilies, ratioOf } from './over-families.ts';
 import { NEGATIVES, POSITIVES, probeDirections } from './probe-directions.ts';
@@ -101,10 +101,7 @@ function alignments(directions: ReadonlyMap<number, Float64Array>, dictionary: F
   normalizeRows(units, d);
   const top = new Map<number, number[]>();
   const topByCosine = new Map<number, number[]>();
-  let largest = 0;
-  for (let from = 0; from < dictionary.length; from += d) {
-    largest = Math.max(largest, Math.sqrt(dictionary.subarray(from, from + d).reduce((sum, v) => sum + v * v, 0)));
-  }
+  const largest = largestRowNorm(dictionary, d);
   for (const [child, direction] of directions) {
     top.set(child, topLatents(similarities(dictionary, direction)));
     topByCosine.set(child, topLatents(similarities(units, direction)));

@@ -3,6 +3,7 @@
  * largest product with the direction of a probe for the child. Rows are divided by the largest row norm, not each by its own, as the
  * released code does; this changes no ranking, so that here they are left as they are.
  */
+import { rowNorms } from '../live-latents.ts';
 
 /** A pair is a hit where both are among the … */
 export const TOP = 5;
@@ -15,6 +16,11 @@ export function similarities(dictionary: Float32Array, direction: ArrayLike<numb
     for (let k = 0; k < d; k++) sum += dictionary[i * d + k] * direction[k];
     return sum;
   });
+}
+
+/** What the paper's similarities are divided by. @param dictionary `[F, d]` */
+export function largestRowNorm(dictionary: Float32Array, d: number): number {
+  return rowNorms(dictionary, d).reduce((most, norm) => Math.max(most, norm), 0);
 }
 
 /** The latents of the largest similarities, best first; the lowest of equal ones. */

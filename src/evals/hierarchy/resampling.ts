@@ -40,9 +40,9 @@ export function resampled(
   return Object.fromEntries(
     Object.entries(meanings).map(([name, { insufficient: why, ...meaning }]): [string, Metric] => {
       if (why !== undefined) return [name, insufficient(why, meaning)];
-      const drawn = replicates.get(name)!;
+      const drawn = centred(replicates.get(name)!, values[name]);
       const { low, high } = percentileInterval(drawn);
-      const definition = `${meaning.definition}; 95 % interval: percentile bootstrap over ${label}`;
+      const definition = `${meaning.definition}; 95 % interval: percentile bootstrap over ${label}, centred on the value`;
       return [
         name,
         {
@@ -52,6 +52,15 @@ export function resampled(
       ];
     }),
   );
+}
+
+/**
+ * Replicates moved to where their mean is the value: resamples hold fewer different rows than the sample, which biases ratios of rare
+ * latents, such as a cosine over the few rows in which one fires.
+ */
+function centred(replicates: Float64Array, value: number): Float64Array {
+  const shift = value - meanOfDefined(replicates);
+  return replicates.map((drawn) => drawn + shift);
 }
 
 /** Every metric that has a value with a null beside it. @param draws values of the metrics in each draw */

@@ -52,8 +52,8 @@ export function siblingOverlap(
   );
 }
 
-/** @param totals `[pairs, OVERLAP_SUMS]` */
-function meanOverlap(totals: Float64Array): number {
+/** NaN without pairs. @param totals `[pairs, OVERLAP_SUMS]` */
+export function meanOverlap(totals: Float64Array): number {
   return meanOfDefined(
     Array.from({ length: totals.length / OVERLAP_SUMS }, (_, i) => {
       const at = i * OVERLAP_SUMS;

@@ -83,7 +83,9 @@ export function readParallelText(
 ): ParallelText | undefined {
   const where = join(folder, PARALLEL_FILE);
   if (!existsSync(where)) return undefined;
-  const [head, ...lines] = readTextFile(where, 'parallel text').trimEnd().split(/\r?\n/);
+  const [head, ...lines] = readTextFile(where, 'parallel text')
+    .replace(/[\r\n]+$/, '')
+    .split(/\r?\n/);
   const languages = head.split('\t').map((name) => name.trim().toLowerCase().replaceAll(/\W+/g, '_'));
   checkLanguages(languages, where);
   const documents = lines.map((line, i): ParallelDocument => {

@@ -61,7 +61,7 @@ describe('labels', () => {
       if (task.includes('Explanation:')) return 'Explanation: anything';
       return JSON.stringify(Array.from({ length: texts }, (_, i) => (task.includes('numbers of those') ? i + 1 : 1)));
     };
-    const planned = await plan();
+    const planned = await plan({ latents: 10, pairs: 10 });
     const { metrics } = labelMetrics(await run(planned, fake), planned, 0);
     expect(metrics.detection.value).toBe(0.5);
     expect(metrics.fuzzing.value).toBe(0.5);
@@ -97,8 +97,8 @@ describe('labels', () => {
   it('do not depend on the size of the batches, nor on how many requests are under way', async () => {
     const fake = await FakeEndpoint.start();
     fake.answer = knowingAnswer;
-    const one = await planLabels(context({ batchRows: 37 }), SETTINGS);
-    expect(one.examples).toEqual((await plan()).examples);
+    const one = await planLabels(context({ batchRows: 37 }), { ...SETTINGS, latents: 4, pairs: 4 });
+    expect(one.examples).toEqual((await plan({ latents: 4, pairs: 4 })).examples);
     const labels = await run(one, fake, 1);
     rmSync(CACHE, { recursive: true });
     expect(await run(one, fake, 16)).toEqual(labels);
@@ -107,18 +107,18 @@ describe('labels', () => {
   it('go on after the endpoint died: nothing is asked twice, and the result is the same', async () => {
     const whole = await FakeEndpoint.start();
     whole.answer = knowingAnswer;
-    const planned = await plan();
+    const planned = await plan({ latents: 6, pairs: 4 });
     const expected = await run(planned, whole);
     rmSync(CACHE, { recursive: true });
 
     const dying = await FakeEndpoint.start();
     dying.answer = (request: ChatRequest) => {
-      if (dying.seen.length === 60) setImmediate(() => dying.stop());
+      if (dying.seen.length === 30) setImmediate(() => dying.stop());
       return knowingAnswer(request);
     };
     await expect(run(planned, dying)).rejects.toThrow(EndpointError);
     const kept = readdirSync(CACHE).length;
-    expect(kept).toBeGreaterThanOrEqual(50);
+    expect(kept).toBeGreaterThanOrEqual(25);
 
     const next = await FakeEndpoint.start();
     next.answer = knowingAnswer;
@@ -181,7 +181,7 @@ describe('labels', () => {
   it('cost what the estimate says', async () => {
     const fake = await FakeEndpoint.start();
     fake.answer = knowingAnswer;
-    const planned = await plan();
+    const planned = await plan({ latents: 4, pairs: 4 });
     const before = estimate(planned, new AnswerCache(CACHE), { input: 2, output: 8 });
     await run(planned, fake);
     expect(before.requests).toBe(fake.seen.length);
