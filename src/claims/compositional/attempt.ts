@@ -19,6 +19,8 @@ export interface Recipe {
   readonly keys: object;
   /** The scale of the published activations, or mean ‖x‖ = √d. */
   readonly inputs: 'published scale' | 'normalised';
+  /** The first of every 128 tokens becomes a huge vector along two dimensions, as the first token of a text is in large models. */
+  readonly outliers?: boolean;
   /** Inputs, and weights after every step, are rounded to bfloat16. */
   readonly bf16?: boolean;
 }
@@ -42,7 +44,7 @@ export interface Attempt {
 export async function attempt(
   device: Device,
   source: ActivationSource,
-  { keys, inputs, bf16 = false }: Recipe,
+  { keys, inputs, outliers = false, bf16 = false }: Recipe,
   { seed, steps, batch }: { seed: number; steps: number; batch: number },
 ): Promise<Attempt> {
   const { d } = source;
@@ -62,6 +64,7 @@ export async function attempt(
   for (let step = 0; step < steps && bad < MOST_BAD; step++) {
     await source.batch(step, rows);
     rescale(rows);
+    if (outliers) addOutliers(rows, d);
     if (bf16) roundToBfloat16(rows);
     device.beginStep();
     device.write(x, rows);
@@ -89,8 +92,7 @@ export async function attempt(
 }
 
 /**
- * To the published scale: x' = c (x − μ) + m with the total variance and the mean norm of the published activations, m along μ. Their
- * outlier dimensions and their BOS tokens are not imitated.
+ * To the published scale: x' = c (x − μ) + m with the total variance and the mean norm of the published activations, m along μ.
  */
 async function rescaling(source: ActivationSource, inputs: Recipe['inputs']): Promise<(rows: Float32Array) => void> {
   const { d } = source;
@@ -111,6 +113,17 @@ async function rescaling(source: ActivationSource, inputs: Recipe['inputs']): Pr
   return (rows) => {
     for (let i = 0; i < rows.length; i++) rows[i] = scale * rows[i] + offset[i % d];
   };
+}
+
+/** Norm of the outliers, in mean norms of the published activations. */
+const HUGE = 10;
+const CONTEXT = 128;
+
+function addOutliers(rows: Float32Array, d: number): void {
+  for (let at = 0; at < rows.length; at += CONTEXT * d) {
+    rows.fill(0, at, at + d);
+    for (const dimension of [0, 1]) rows[at + dimension] = (HUGE * PUBLISHED.norm) / Math.SQRT2;
+  }
 }
 
 /** Nearest even, in place: the upper half of the bits of a float32. */

@@ -22,8 +22,8 @@ export const dynamicActive: Claim = {
     'features" are those of a token, its L0. Compared are L0, the share of latents that fire at all, and L0 where λ stays at λ_0; L0 is ' +
     'traced through training beside λ_t.',
   rule:
-    'More features are in use only if more of the latents fire at all: that decides. That L0 is higher, and that the fading λ makes it so, is ' +
-    'shown beside it.',
+    'More features are in use only if more of the latents fire at all: that decides. That L0 is higher, and what the fading λ has to do ' +
+    'with it, is shown beside it.',
   async test(lab) {
     const a = { name: 'dynamic, as published', spec: await dynamicPublished(lab, 'W') };
     const b = { name: 'topk, its baseline', spec: await dynamicBaseline(lab, 'W') };
@@ -49,13 +49,16 @@ export const dynamicActive: Claim = {
       verdict: verdictOf(comparisons),
       because:
         `L0 is ${say((active.valueA ?? NaN) / (active.valueB ?? NaN))} times that of the baseline (${say(active.valueA)} against ` +
-        `${say(active.valueB)} of ${width}); with λ held at λ_0 it is ${say(faded.valueB)}: the published number is the L0 of a penalty that ` +
-        `fades away. Latents that fire at all are ${say(living.valueA)} of all, ${say(living.valueB)} in the baseline.${sayDetectable(comparisons)}`,
+        `${say(active.valueB)} of ${width}). With λ held at λ_0 = 1/√d it is ${say(faded.valueB)}, so that the fading adds ` +
+        `${say(faded.difference.value)}; λ_0 is small to begin with. Of all latents ${say(percent(living.valueA))} % fire at all, ` +
+        `${say(percent(living.valueB))} % in the baseline: what is higher is L0.${sayDetectable(comparisons)}`,
       comparisons,
       tables: [await fading(lab, a.spec)],
     };
   },
 };
+
+const percent = (share: number | null): number => 100 * (share ?? NaN);
 
 async function alive(lab: Lab, spec: Spec): Promise<Metric[]> {
   const dead = await lab.metric(spec, 'core.dead_fraction');
