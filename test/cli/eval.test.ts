@@ -56,6 +56,20 @@ describe('eval', () => {
     expect(again.out).toBe(out);
   });
 
+  it('measures absorption against the toy tree, view by view', async () => {
+    const { code, out, err } = await run('eval', toy, '--suite', 'absorption', '--rows', '4k', '--json');
+    expect(code, err).toBe(0);
+    const { absorption } = JSON.parse(out) as { absorption: Report };
+    expect(absorption.truth_parents_found).toMatchObject({ n: 3, unit: 'share of parents' });
+    expect(absorption.truth_absorption_rate.definition).toContain(
+      'P(main latent of the parent off | parent and child on)',
+    );
+    expect(Object.keys(absorption.views!.top)).toEqual(
+      Object.keys(absorption).filter((name) => name.startsWith('truth_')),
+    );
+    expect(absorption.skipped.split_features).toMatch(/not harvested from a language model/);
+  });
+
   it('prints a table', async () => {
     const { code, out } = await run('eval', toy, '--rows', '500');
     expect(code).toBe(0);
