@@ -155,6 +155,41 @@ describe('through the command line', () => {
   });
 });
 
+describe('parts left out', () => {
+  const without = (...literalWithout: string[]): Record<string, unknown> => config({ literalWithout });
+
+  onDevices((device) => {
+    it('without LayerNorm a token of zeros does no harm, and gradients reach the first tier', async () => {
+      const sae = build(device(), compositional, without('layer_norm'));
+      const totals = await train(device(), sae, 20, withEmptyToken, ({ taken, losses }) => {
+        expect(taken).toBe(true);
+        expect(losses).not.toHaveProperty('norm_1');
+      });
+      expect(totals.at(-1)!).toBeLessThan(totals[0]);
+    });
+
+    it('without learned weights w stays', async () => {
+      const sae = build(device(), compositional, without('learned_weights'));
+      await train(device(), sae, 3, batchOf(1));
+      expect([1, 2, 3].map((i) => Math.exp(sae.hostState[`a${i}`]))).toEqual(WEIGHTS.map((w) => Math.exp(Math.log(w))));
+    });
+
+    it('without a free decoder its rows have unit norm after every step', async () => {
+      const sae = build(device(), compositional, without('free_decoder'));
+      await train(device(), sae, 3, batchOf(1));
+      const rows = await floats(device(), parameter(sae, 'tier2.W_dec'));
+      for (let i = 0; i < WIDTHS[1]; i++) expect(Math.hypot(...rows.subarray(i * D, (i + 1) * D))).toBeCloseTo(1, 5);
+    });
+  });
+
+  it('without tier clips there is one for all, without weight decay none', () => {
+    const { update } = build(new ReferenceDevice(), compositional, without('tier_clips', 'weight_decay'));
+    expect(update.stages.filter(({ kind }) => kind === 'clip')).toEqual([{ kind: 'clip', maxNorm: 1, style: 'torch' }]);
+    expect(update.weightDecay).toBe(0);
+    expect(build(new ReferenceDevice(), compositional, config()).update.weightDecay).toBe(1e-4);
+  });
+});
+
 describe('configuration', () => {
   it('needs weights whose logarithms exist, and no k', () => {
     expect(compositional.check!(compositional.schema.parse(config({ tierWeights: [0, 0.4, 0.6] })))).toMatch(
