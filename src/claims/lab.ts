@@ -201,6 +201,11 @@ export class Lab {
     return join(this.#folder, ...path);
   }
 
+  /** Whether there is a language model of this name. */
+  hasText(name: string): boolean {
+    return this.#texts.has(name);
+  }
+
   /** A further language model, for specs that name it. */
   addText(name: string, text: TextSource): void {
     this.#texts.set(name, text);

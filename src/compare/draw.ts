@@ -4,6 +4,7 @@
  */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import { dodge } from './dodge.ts';
 import { placeLabels, type Box, type Label } from './labels.ts';
 
 export interface Bar {
@@ -37,8 +38,8 @@ export interface Figure {
   readonly nullName: string | undefined;
 }
 
-const [WIDTH, HEIGHT] = [720, 440];
-const MARGIN = { top: 64, right: 28, bottom: 52, left: 70 };
+const [WIDTH, HEIGHT] = [720, 460];
+const MARGIN = { top: 64, right: 28, bottom: 72, left: 70 };
 
 /** About as far from white as from black: at least 3 : 1 against either. */
 const COLORS = ['#2f7ed8', '#d9730d', '#1f9d61', '#9a5fd0', '#d1495b', '#1797a6', '#a5722b', '#c2559d', '#7a8290'];
@@ -51,26 +52,32 @@ text{fill:currentColor}
 interface Drawing {
   setAttribute(name: string, value: string): void;
   readonly outerHTML: string;
-  scale(name: 'x' | 'y'): { apply(value: number): unknown } | undefined;
 }
+
+/** Between values and pixels. */
+type Placing = Readonly<Record<'x' | 'y', { apply(value: number): number; invert(pixels: number): number }>>;
 
 interface Dot {
   readonly series: number;
   readonly point: Point;
+  /** Where it is drawn: beside its x where others would cover it. */
+  readonly x: number;
 }
 
 /** @returns a whole SVG document */
 export function draw({ title, x, y, series, front, nullName }: Figure): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
-  const dots: Dot[] = series.flatMap(({ points }, i) => points.map((point) => ({ series: i, point })));
-  const withNull = dots.filter(({ point }) => point.beyond !== undefined);
-  const color = ({ series: i }: Dot): string => COLORS[i % COLORS.length];
-  const sorted = dots.toSorted((a, b) => a.series - b.series || a.point.x.value - b.point.x.value);
-  const xScale = xAxisOf(dots.map(({ point }) => point.x));
-  const yEnds = dots.flatMap(({ point }) =>
-    [point.y, ...(point.beyond ? [point.beyond] : [])].flatMap(({ low, high }) => [low, high]),
-  );
-  const line = { z: 'series', strokeWidth: 1.5 } as const;
+  const points = series.flatMap((one) => one.points);
+  const spans = points.flatMap((point) => [point.y, ...(point.beyond ? [point.beyond] : [])]);
+  const scales = {
+    x: { ...xAxisOf(points.map((point) => point.x)), range: [MARGIN.left, WIDTH - MARGIN.right] },
+    y: { domain: extent(spans), range: [HEIGHT - MARGIN.bottom, MARGIN.top] },
+  };
+  const place: Placing = {
+    x: Plot.scale({ x: scales.x }) as unknown as Placing['x'],
+    y: Plot.scale({ y: scales.y }) as unknown as Placing['y'],
+  };
+  const dots = dotsOf(series, place);
   const drawing: Drawing = Plot.plot({
     document,
     width: WIDTH,
@@ -80,82 +87,79 @@ export function draw({ title, x, y, series, front, nullName }: Figure): string {
     marginBottom: MARGIN.bottom,
     marginLeft: MARGIN.left,
     style: { fontSize: '12px', background: 'none' },
-    x: { ...xScale, label: null, line: true },
-    y: { domain: padded(Math.min(...yEnds), Math.max(...yEnds)), label: null, grid: true, ticks: 6 },
-    marks: [
-      Plot.line(front, {
-        x: 'x',
-        y: 'y',
-        curve: 'step-after',
-        strokeDasharray: '2,4',
-        strokeWidth: 1.5,
-        strokeOpacity: 0.7,
-      }),
-      Plot.line(sorted, { ...line, x: xOf, y: yOf, stroke: color, strokeOpacity: 0.6 }),
-      Plot.line(withNull, {
-        ...line,
-        x: xOf,
-        y: (dot: Dot) => dot.point.beyond!.value,
-        stroke: color,
-        strokeOpacity: 0.45,
-        strokeDasharray: '4,4',
-      }),
-      Plot.ruleX(withNull, {
-        x: xOf,
-        y1: (dot: Dot) => dot.point.beyond!.low,
-        y2: (dot: Dot) => dot.point.beyond!.high,
-        stroke: color,
-        strokeOpacity: 0.6,
-      }),
-      Plot.dot(withNull, { x: xOf, y: (dot: Dot) => dot.point.beyond!.value, stroke: color, r: 3.5, strokeWidth: 1.5 }),
-      Plot.ruleX(dots, {
-        x: xOf,
-        y1: (dot: Dot) => dot.point.y.low,
-        y2: (dot: Dot) => dot.point.y.high,
-        stroke: color,
-        strokeWidth: 2,
-      }),
-      Plot.ruleY(dots, {
-        y: yOf,
-        x1: (dot: Dot) => dot.point.x.low,
-        x2: (dot: Dot) => dot.point.x.high,
-        stroke: color,
-        strokeWidth: 2,
-      }),
-      Plot.dot(dots, { x: xOf, y: yOf, fill: color, r: 4.5 }),
-    ],
+    x: { ...scales.x, label: null, line: true },
+    y: { ...scales.y, label: null, grid: true, ticks: 6 },
+    marks: marksOf(dots, front),
   });
   drawing.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   drawing.setAttribute('role', 'img');
   drawing.setAttribute('aria-label', `${title}: ${y} against ${x}`);
-  const place = (name: 'x' | 'y', value: number): number => Number(drawing.scale(name)!.apply(value));
-  const words = [
-    { x: MARGIN.left - 46, y: 20, text: title, size: 15, bold: true },
-    { x: MARGIN.left - 46, y: 40, text: `vertical: ${y}`, size: 12.5 },
-    { x: WIDTH - MARGIN.right, y: HEIGHT - 14, text: `${x} →`, size: 12.5, anchor: 'end' },
-    { x: MARGIN.left - 46, y: HEIGHT - 14, text: caption(front.length > 0, nullName), size: 11, faint: true },
+  const left = MARGIN.left - 46;
+  const words: Words[] = [
+    { x: left, y: 20, text: title, size: 15, bold: true },
+    { x: left, y: 42, text: `↑ ${y}`, size: 12.5 },
+    { x: WIDTH - MARGIN.right, y: HEIGHT - 34, text: `${x} →`, size: 12.5, anchor: 'end' },
+    { x: left, y: HEIGHT - 10, text: caption(front.length > 0, nullName), size: 11, faint: true },
   ];
-  const { labels, obstacles } = labelsOf(series, withNull, front, place);
+  const { labels, obstacles } = labelsOf(series, dots, front, place);
   const frame = { left: MARGIN.left, right: WIDTH - 4, top: MARGIN.top - 14, bottom: HEIGHT - MARGIN.bottom };
-  const texts = [
-    ...words.map(text),
-    ...placeLabels(labels, obstacles, frame).map(({ label, x: left, y: base }) =>
-      text({
-        x: left,
-        y: base,
-        text: label.text,
-        size: label.size,
-        bold: label.bold,
-        color: COLORS[label.color % COLORS.length],
-      }),
-    ),
-  ];
+  const names = placeLabels(labels, obstacles, frame).map(({ label, x: start, y: base }): Words => ({
+    ...label,
+    x: start,
+    y: base,
+    color: colorOf(label.color),
+  }));
   const drawn = drawing.outerHTML.replace(/^<svg[^>]*>/, (start: string) => `${start}<style>${STYLE}</style>`);
-  return `${drawn.replace(/<\/svg>\s*$/, `${texts.join('')}</svg>`)}\n`;
+  return `${drawn.replace(/<\/svg>\s*$/, `${[...words, ...names].map(text).join('')}</svg>`)}\n`;
 }
 
-const xOf = (dot: Dot): number => dot.point.x.value;
-const yOf = (dot: Dot): number => dot.point.y.value;
+const colorOf = (series: number): string => COLORS[series % COLORS.length];
+
+/** By series and x, moved apart where they would cover each other. */
+function dotsOf(series: readonly Series[], place: Placing): Dot[] {
+  const dots = series.flatMap(({ points }, i) =>
+    points.toSorted((a, b) => a.x.value - b.x.value).map((point) => ({ series: i, point })),
+  );
+  const span = ({ low, high }: Bar): [number, number] => [place.y.apply(high) - 3, place.y.apply(low) + 3];
+  const shifts = dodge(
+    dots.map(({ point }) => ({
+      x: place.x.apply(point.x.value),
+      spans: [span(point.y), ...(point.beyond ? [span(point.beyond)] : [])],
+    })),
+  );
+  return dots.map((dot, i) => ({ ...dot, x: place.x.invert(place.x.apply(dot.point.x.value) + shifts[i]) }));
+}
+
+/** From behind to the front: the Pareto front, nulls, intervals, points. */
+function marksOf(dots: readonly Dot[], front: Figure['front']): Plot.Markish[] {
+  const withNull = dots.filter(({ point }) => point.beyond !== undefined);
+  const stroke = (dot: Dot): string => colorOf(dot.series);
+  const y = (dot: Dot): number => dot.point.y.value;
+  const chance = (dot: Dot): number => dot.point.beyond!.value;
+  const upright = (of: (dot: Dot) => Bar): { x: string; y1: (dot: Dot) => number; y2: (dot: Dot) => number } => ({
+    x: 'x',
+    y1: (dot) => of(dot).low,
+    y2: (dot) => of(dot).high,
+  });
+  const line = { x: 'x', z: 'series', stroke, strokeWidth: 1.5 };
+  const dotted = { strokeDasharray: '2,4', strokeWidth: 1.5, strokeOpacity: 0.7 };
+  return [
+    Plot.line(front, { x: 'x', y: 'y', curve: 'step-after', ...dotted }),
+    Plot.line(dots, { ...line, y, strokeOpacity: 0.6 }),
+    Plot.line(withNull, { ...line, y: chance, strokeOpacity: 0.45, strokeDasharray: '4,4' }),
+    Plot.ruleX(withNull, { ...upright((dot) => dot.point.beyond!), stroke, strokeOpacity: 0.6 }),
+    Plot.dot(withNull, { x: 'x', y: chance, stroke, r: 3.5, strokeWidth: 1.5 }),
+    Plot.ruleX(dots, { ...upright((dot) => dot.point.y), stroke, strokeWidth: 2 }),
+    Plot.ruleY(dots, {
+      y,
+      x1: (dot: Dot) => dot.point.x.low,
+      x2: (dot: Dot) => dot.point.x.high,
+      stroke,
+      strokeWidth: 2,
+    }),
+    Plot.dot(dots, { x: 'x', y, fill: stroke, r: 4.5 }),
+  ];
+}
 
 const caption = (hasFront: boolean, nullName: string | undefined): string =>
   [
@@ -167,7 +171,7 @@ const caption = (hasFront: boolean, nullName: string | undefined): string =>
 /** Logarithmic where values differ by more than a factor of two. */
 function xAxisOf(values: readonly Bar[]): Plot.ScaleOptions {
   const [low, high] = [Math.min(...values.map((bar) => bar.low)), Math.max(...values.map((bar) => bar.high))];
-  if (!(low > 0) || high / low < 2) return { domain: padded(low, high), ticks: 6 };
+  if (!(low > 0) || high / low < 2) return { domain: extent(values), ticks: 6 };
   const base = high / low > 64 ? 10 : 2;
   const powers = Array.from({ length: 64 }, (_, i) => base ** (i - 20));
   const domain = [low / 1.15, high * 1.3];
@@ -179,7 +183,9 @@ function xAxisOf(values: readonly Bar[]): Plot.ScaleOptions {
   };
 }
 
-function padded(low: number, high: number): [number, number] {
+/** Ends of all intervals, with a margin. */
+function extent(bars: readonly Bar[]): [number, number] {
+  const [low, high] = [Math.min(...bars.map((bar) => bar.low)), Math.max(...bars.map((bar) => bar.high))];
   const margin = 0.08 * (high - low) || 0.1 * Math.abs(high) || 1;
   return [low - margin, high + margin];
 }
@@ -187,46 +193,52 @@ function padded(low: number, high: number): [number, number] {
 /** What is to be named, and what the names must not cover. */
 function labelsOf(
   series: readonly Series[],
-  withNull: readonly Dot[],
+  dots: readonly Dot[],
   front: Figure['front'],
-  place: (name: 'x' | 'y', value: number) => number,
+  place: Placing,
 ): { labels: Label[]; obstacles: Box[] } {
+  const spot = ({ x, point }: Dot): Spot => ({ x: place.x.apply(x), y: place.y.apply(point.y.value) });
   const labels: Label[] = [];
   const obstacles: Box[] = [];
   const addBar = (x: number, { low, high, value }: Bar, r: number): void => {
-    const at = place('x', x);
-    obstacles.push({ left: at - r, right: at + r, top: place('y', value) - r, bottom: place('y', value) + r });
-    obstacles.push({ left: at - 1.5, right: at + 1.5, top: place('y', high), bottom: place('y', low) });
+    const y = place.y.apply(value);
+    obstacles.push({ left: x - r, right: x + r, top: y - r, bottom: y + r });
+    obstacles.push({ left: x - 1.5, right: x + 1.5, top: place.y.apply(high), bottom: place.y.apply(low) });
   };
-  for (const [color, { name, points }] of series.entries()) {
-    const byX = points.toSorted((a, b) => a.x.value - b.x.value);
-    for (const [i, { x, y, label }] of byX.entries()) {
-      addBar(x.value, y, 6);
-      const isLast = i === byX.length - 1;
-      const words = isLast ? [name, label].filter((word) => word !== '').join(' ') : label;
-      if (words === '') continue;
-      const at = { x: place('x', x.value), y: place('y', y.value) };
-      labels.push({ at, text: words, size: isLast ? 13 : 11, bold: isLast, color });
-      if (i > 0)
-        obstacles.push(...alongLine(place('x', byX[i - 1].x.value), place('y', byX[i - 1].y.value), at.x, at.y));
-    }
+  for (const [i, dot] of dots.entries()) {
+    const { point, series: color } = dot;
+    const at = spot(dot);
+    addBar(at.x, point.y, 6);
+    if (point.beyond) addBar(at.x, point.beyond, 5);
+    const { low, high } = point.x;
+    obstacles.push({ left: place.x.apply(low), right: place.x.apply(high), top: at.y - 1.5, bottom: at.y + 1.5 });
+    if (i > 0 && dots[i - 1].series === color) obstacles.push(...alongLine(spot(dots[i - 1]), at));
+    // The last point of a series also bears its name.
+    const isLast = dots[i + 1]?.series !== color;
+    const words = [...(isLast ? [series[color].name] : []), point.label].filter((word) => word !== '').join(' ');
+    if (words !== '') labels.push({ at, text: words, size: isLast ? 13 : 11, bold: isLast, color });
   }
-  for (const { point } of withNull) addBar(point.x.value, point.beyond!, 5);
   for (const [i, corner] of front.entries()) {
     if (i === 0) continue;
-    const [from, to] = [front[i - 1], corner].map((one) => ({ x: place('x', one.x), y: place('y', one.y) }));
-    obstacles.push(...alongLine(from.x, from.y, to.x, from.y), ...alongLine(to.x, from.y, to.x, to.y));
+    const [from, to] = [front[i - 1], corner].map(({ x, y }) => ({ x: place.x.apply(x), y: place.y.apply(y) }));
+    obstacles.push(...alongLine(from, { x: to.x, y: from.y }), ...alongLine({ x: to.x, y: from.y }, to));
   }
-  // The series' name says the most: it is placed first.
+  // The series' names say the most: they are placed first.
   return { labels: labels.sort((a, b) => Number(b.bold) - Number(a.bold)), obstacles };
 }
 
+/** In pixels. */
+interface Spot {
+  readonly x: number;
+  readonly y: number;
+}
+
 /** Small boxes along a piece of a line. */
-function alongLine(x1: number, y1: number, x2: number, y2: number): Box[] {
-  const count = Math.max(1, Math.round(Math.hypot(x2 - x1, y2 - y1) / 8));
+function alongLine(from: Spot, to: Spot): Box[] {
+  const count = Math.max(1, Math.round(Math.hypot(to.x - from.x, to.y - from.y) / 8));
   return Array.from({ length: count }, (_, i) => {
     const share = (i + 0.5) / count;
-    const [x, y] = [x1 + share * (x2 - x1), y1 + share * (y2 - y1)];
+    const [x, y] = [from.x + share * (to.x - from.x), from.y + share * (to.y - from.y)];
     return { left: x - 1, right: x + 1, top: y - 1, bottom: y + 1 };
   });
 }
@@ -238,17 +250,13 @@ interface Words {
   size: number;
   bold?: boolean;
   color?: string;
-  anchor?: string;
+  anchor?: 'start' | 'end';
   faint?: boolean;
 }
 
-function text({ x, y, text: words, size, bold, color, anchor, faint }: Words): string {
+function text({ x, y, text: words, size, bold, color, anchor = 'start', faint }: Words): string {
   const escaped = words.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
   const style = color === undefined ? '' : ` style="fill:${color}"`;
-  const extra = [
-    ...(bold ? [' font-weight="600"'] : []),
-    ...(anchor ? [` text-anchor="${anchor}"`] : []),
-    ...(faint ? [' opacity="0.75"'] : []),
-  ].join('');
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" font-size="${size}"${extra}${style}>${escaped}</text>`;
+  const extra = [...(bold ? [' font-weight="600"'] : []), ...(faint ? [' opacity="0.75"'] : [])].join('');
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" font-size="${size}" text-anchor="${anchor}"${extra}${style}>${escaped}</text>`;
 }

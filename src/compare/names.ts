@@ -6,6 +6,7 @@ const TITLES: Readonly<Record<string, string>> = {
   kl_div_score: 'KL score',
   l0: 'L0',
   l0_total: 'L0, all levels',
+  mse: 'mean squared error',
   mcc: 'MCC',
   mcs: 'mean child score',
   p_parent_given_child: 'P(parent | child)',

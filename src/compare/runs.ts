@@ -38,7 +38,8 @@ export function findRuns(folders: readonly string[]): string[] {
 function runsBelow(folder: string, depth: number): string[] {
   if (isRun(folder)) return [folder];
   if (depth === 0) return [];
-  const below = listFolder(folder).map((name) => join(folder, name));
+  const byNumber = listFolder(folder).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const below = byNumber.map((name) => join(folder, name));
   return below.filter((path) => statSync(path).isDirectory()).flatMap((path) => runsBelow(path, depth - 1));
 }
 

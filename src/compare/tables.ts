@@ -1,5 +1,6 @@
 /** A comparison as rows of text: for the terminal, Markdown, CSV and JSON. */
 import type { Comparison, Cell, Test } from './compare.ts';
+import { isCost } from './names.ts';
 import { seedOf } from './rows.ts';
 
 /** A number with as many decimals as its interval is wide: two digits of half the width. */
@@ -29,7 +30,11 @@ const arrows = { higher: ' ↑', lower: ' ↓' } as const;
 export function mainTable({ columns, rows }: Comparison): string[][] {
   const notes = reasonsIn(rows.flatMap(({ cells }) => cells));
   return [
-    ['', 'seeds', ...columns.map(({ title, better }) => title + (better ? arrows[better] : ''))],
+    [
+      '',
+      'seeds',
+      ...columns.map(({ title, better, metric }) => title + (better && !isCost(metric) ? arrows[better] : '')),
+    ],
     ...rows.map(({ row, cells }) => [
       row.label,
       String(row.runs.length),

@@ -37,7 +37,7 @@ export function annotationApp(items: readonly Item[], store: AnswerStore, isOwnH
     await next();
     context.header('Cache-Control', 'no-store');
     context.header('X-Content-Type-Options', 'nosniff');
-    context.header('Content-Security-Policy', "default-src 'self'; frame-ancestors 'none'");
+    context.header('Content-Security-Policy', "default-src 'self'; img-src data:; frame-ancestors 'none'");
     return undefined;
   });
   app.use(bodyLimit({ maxSize: MAX_BODY }));
