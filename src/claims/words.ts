@@ -68,4 +68,5 @@ export async function byLevel(lab: Lab, sides: readonly Side[]): Promise<Table> 
   };
 }
 
-const inWords = (comparison: Comparison): string => `${comparison.what} against ${comparison.b} ${range(comparison)}`;
+const inWords = (comparison: Comparison): string =>
+  `${comparison.what}: ${comparison.a} against ${comparison.b} ${range(comparison)}`;

@@ -35,7 +35,7 @@ it('only comparisons that decide are spoken of, and what could have been seen wh
     compared({ what: 'missing', data: 'S', outcome: 'undefined' }),
   ]);
   expect(text).toBe(
-    '3 comparisons decide. As claimed (1): score against flat W +0.1 (0.05 … 0.15). No difference seen (1): other against flat W +0.1 ' +
-      '(0.05 … 0.15), detectable 0.05. Undefined (1): missing on S.',
+    '3 comparisons decide. As claimed (1): score: tree against flat W +0.1 (0.05 … 0.15). No difference seen (1): other: tree against flat W ' +
+      '+0.1 (0.05 … 0.15), detectable 0.05. Undefined (1): missing on S.',
   );
 });
