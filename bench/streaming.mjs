@@ -130,7 +130,8 @@ function stream() {
     async heldOut(start, out, origins) {
       const rows = Math.max(0, Math.min(out.length / d, tokens - start));
       fill(out.subarray(0, rows * d), start);
-      for (let r = 0; origins && r < rows; r++) {
+      if (!origins) return rows;
+      for (let r = 0; r < rows; r++) {
         origins.tokens[r] = (start + r) % 997;
         origins.pos[r] = (start + r) % DOCUMENT;
         origins.doc[r] = Math.floor((start + r) / DOCUMENT);
