@@ -63,7 +63,11 @@ export const evalCommand = defineCommand({
   },
 });
 
-async function measure(
+/** Every option as it stands without flags. */
+export const defaultsFor = (run: string): Options => schema.parse({ run });
+
+/** Runs suites on a run and stores what they find. @throws SaeforestError of every kind */
+export async function measure(
   names: readonly string[],
   { run: folder, model, acts: given, rows, sequences, forest: forestFile, data, seed }: Options,
   terminal: Terminal,

@@ -36,7 +36,7 @@ import { maskLatents } from '../engine/ops/mask-latents.ts';
 import type { UpdatePlan } from '../engine/optim.ts';
 import { warmTenthCosine } from '../engine/schedules.ts';
 import type { Scalar, Tape } from '../engine/tape.ts';
-import { assignParents, NO_PARENT, UNASSIGNED, type Nearest } from '../forest/assignment.ts';
+import { assignParents, NO_PARENT, pruneFamilies, TOPOLOGIES, UNASSIGNED, type Nearest } from '../forest/assignment.ts';
 import { Forest } from '../forest/forest.ts';
 import {
   defineArchitecture,
@@ -71,6 +71,13 @@ const schema = z.strictObject({
   rho: z.number().min(0).default(0.01).describe('ρ, weight of the parent–child loss'),
   perturbation: z.number().min(0).max(1).default(0.05).describe('r, share of the latents that their children replace'),
   unassigned: z.number().min(0).max(1).default(UNASSIGNED).describe('share of each level that stays without a parent'),
+  topology: z
+    .enum(TOPOLOGIES)
+    .default('partial')
+    .describe(
+      'shape of the forest: partial as published; full: none without a parent; fixed: the first links stay; ' +
+        'binary: at most two children per parent',
+    ),
   joint: z
     .boolean()
     .default(true)
@@ -117,6 +124,8 @@ type Config = z.output<typeof schema>;
 
 /** Decoder rows are divided by their norm + this. */
 const RENORM_EPSILON = 0;
+/** Share of the run after which fixed links are made: the warm-up of the learning rate [ours; not published]. */
+const FIXED_AFTER = 0.1;
 /** Encoder rows of a level that are scored to find its first threshold. */
 const SAMPLE = 512;
 
@@ -272,20 +281,26 @@ export class HsaeForest implements TrainableSae {
   }
 
   async maintain({ step }: Maintenance): Promise<void> {
-    const { joint, assignEvery } = this.#config;
+    const { joint, assignEvery, topology } = this.#config;
     const { steps } = this.#context;
     const every = assignEvery ?? Math.max(1, Math.min(5000, Math.floor(steps / 20)));
-    // The first links follow step 0, unless there are some already.
-    const isDue = (step + 1) % every === 0 || (step === 0 && this.#forest.edgeCount === 0);
+    // The first links follow step 0, unless there are some already. Fixed ones wait for directions that mean something.
+    const isDue =
+      topology === 'fixed'
+        ? step + 1 === Math.max(1, Math.ceil(FIXED_AFTER * steps))
+        : (step + 1) % every === 0 || (step === 0 && this.#forest.edgeCount === 0);
     if (joint ? isDue : step === steps - 1) await this.assign();
   }
 
   /** Links every latent anew; see forest/assignment.ts. The queue must be empty. */
   async assign(): Promise<void> {
+    const { topology, unassigned } = this.#config;
     const parents = new Int32Array(this.width).fill(-1);
     for (const [l, nearest] of (await this.nearest()).entries()) {
       const [{ from: above }, { from }] = [this.#levels[l], this.#levels[l + 1]];
-      assignParents(nearest, this.#config.unassigned).forEach((parent, i) => {
+      const assigned = assignParents(nearest, topology === 'full' ? 0 : unassigned);
+      const kept = topology === 'binary' ? pruneFamilies(assigned, nearest.similarity, 2) : assigned;
+      kept.forEach((parent, i) => {
         if (parent !== -1) parents[from + i] = above + parent;
       });
     }

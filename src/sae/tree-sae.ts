@@ -76,6 +76,10 @@ const schema = z.strictObject({
     .describe('active latents per token and layer; published with four layers: 21, 5, 4, 2'),
   lr: z.number().positive().default(1e-4).describe('learning rate, constant'),
   standardize: z.boolean().default(true).describe('whether the model standardises each token'),
+  cumulative: z
+    .boolean()
+    .default(true)
+    .describe('false: the loss of the whole reconstruction alone, without those of the first layers (an ablation)'),
   auxLayers: z.array(z.number().int().min(0)).default([0]).describe('layers with an auxiliary loss, counted from 0'),
   auxAlpha: z
     .number()
@@ -229,7 +233,8 @@ class TreeSae implements TrainableSae {
   }
 
   forward(tape: Tape, x: Tensor): TrainingForward {
-    const { auxLayers, auxAlpha, auxK, standardize: standardizes } = this.#config;
+    const { cumulative, auxLayers, auxAlpha, auxK, standardize: standardizes } = this.#config;
+    const last = this.#layers.ranges.length - 1;
     const W_dec = this.#W_dec;
     const { center } = this.#encoder;
     const tokens = standardizes ? standardize(tape, x) : undefined;
@@ -245,7 +250,7 @@ class TreeSae implements TrainableSae {
     for (const [l, range] of this.#layers.ranges.entries()) {
       prefix = decode(tape, codes, W_dec, prefix, { range });
       reconstruction = tokens ? restore(tape, prefix, tokens) : prefix;
-      losses[`mse_${l}`] = { value: relativeError(tape, reconstruction, x), weight: 1 };
+      if (cumulative || l === last) losses[`mse_${l}`] = { value: relativeError(tape, reconstruction, x), weight: 1 };
       if (auxAlpha === 0 || !auxLayers.includes(l)) continue;
       const dead = among(l, auxK, this.#dead.updated, this.#dead.threshold);
       const estimate = decode(tape, dead, W_dec, center);

@@ -58,21 +58,21 @@ describe('outcome of a comparison', () => {
   });
 });
 
-describe('verdict', () => {
-  const comparison = (outcome: Outcome, decides = true): Comparison => ({
-    what: 'anything',
-    data: 'N',
-    a: 'a',
-    b: 'b',
-    matching: 'nothing',
-    valueA: 1,
-    valueB: 0,
-    difference: { value: 1, low: 0.5, high: 1.5, seeds: 3, detectable: 0.5, paired: true, p: 0.01 },
-    claimed: { is: 'higher' },
-    decides,
-    outcome,
-  });
+const comparison = (outcome: Outcome, decides = true): Comparison => ({
+  what: 'anything',
+  data: 'N',
+  a: 'a',
+  b: 'b',
+  matching: 'nothing',
+  valueA: 1,
+  valueB: 0,
+  difference: { value: 1, low: 0.5, high: 1.5, seeds: 3, detectable: 0.5, paired: true, p: 0.01 },
+  claimed: { is: 'higher' },
+  decides,
+  outcome,
+});
 
+describe('verdict', () => {
   it('holds only if everything that decides came out as claimed', () => {
     expect(verdictOf([comparison('as claimed'), comparison('opposite', false)])).toBe('holds');
     expect(verdictOf([comparison('as claimed'), comparison('no difference seen')])).toBe('mixed');

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { assignParents } from '../../src/forest/assignment.ts';
+import { assignParents, pruneFamilies } from '../../src/forest/assignment.ts';
 
 it('leaves out what is strictly below the quantile, which is interpolated', () => {
   const similarity = [0.5, 0.1, 0.4, 0.2, 0.3, 0.6];
@@ -25,4 +25,10 @@ it('leaves out at most its share, and never a more similar one than it keeps', (
       expect(Math.max(-2, ...left)).toBeLessThanOrEqual(Math.min(2, ...kept));
     }),
   );
+});
+
+it('a parent keeps its most similar children, the lowest of equal ones', () => {
+  const parents = Int32Array.from([4, 4, 4, -1, 7, 4]);
+  expect([...pruneFamilies(parents, [0.1, 0.5, 0.5, 0.9, 0.2, 0.5], 2)]).toEqual([-1, 4, 4, -1, 7, -1]);
+  expect([...pruneFamilies(parents, [0.1, 0.5, 0.5, 0.9, 0.2, 0.5], 6)]).toEqual([...parents]);
 });

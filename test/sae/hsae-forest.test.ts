@@ -160,6 +160,26 @@ onDevices((device) => {
     expect(new Set(seen).size).toBeGreaterThan(1);
   });
 
+  it('topologies: all have parents, the first links stay, two children at most', async () => {
+    const linksOf = async (topology: string): Promise<string[]> => {
+      const sae = forest(device(), { topology, assignEvery: 3, lr: 0.05 }, 20);
+      const seen: string[] = [];
+      await train(device(), sae, 9, batchOf(6), async () => void seen.push([...sae.forest.parent].join()));
+      const families = Array.from({ length: WIDTH }, (_, p) => sae.forest.children(p).length);
+      if (topology === 'full') expect(sae.forest.edgeCount).toBe(WIDTH - WIDTHS[0]);
+      if (topology === 'binary') expect(Math.max(...families)).toBe(2);
+      return seen;
+    };
+    await linksOf('full');
+    await linksOf('binary');
+    const fixed = await linksOf('fixed');
+    // Nothing is linked in the first tenth of the run; the callback comes after the step.
+    expect(new Set(fixed.slice(0, 1))).toEqual(new Set([Array.from({ length: WIDTH }, () => -1).join()]));
+    expect(new Set(fixed.slice(1)).size).toBe(1);
+    expect(fixed[1]).not.toBe(fixed[0]);
+    expect(new Set(await linksOf('partial')).size).toBeGreaterThan(2);
+  });
+
   it.each(['decoder', 'coactivation'])('similarity %s decides the links', async (similarity) => {
     const sae = forest(device(), { similarity, assignEvery: 100, lr: 1e-9, unassigned: 0, thresholdInit: 0.5 }, 100);
     const active: Set<number>[] = [];

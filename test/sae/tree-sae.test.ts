@@ -67,6 +67,15 @@ onDevices((device) => {
     expect(gated).toBeGreaterThan(20);
   });
 
+  it('without cumulative losses only the whole reconstruction counts', async () => {
+    const x = put(device(), batchOf(4)(0), ROWS, D);
+    const [all, last] = [{}, { cumulative: false }].map((over) => build(device(), treeSae, config(over)));
+    const [both, one] = [await passOf(device(), all, x, 0), await passOf(device(), last, x, 0)];
+    expect(Object.keys(both.losses)).toEqual(expect.arrayContaining(['mse_0', 'mse_1', 'mse_2']));
+    expect(Object.keys(one.losses).filter((name) => name.startsWith('mse'))).toEqual(['mse_2']);
+    expect(one.losses.mse_2).toBe(both.losses.mse_2);
+  });
+
   it('one layer selects as TopK does', async () => {
     const sae = build(device(), treeSae, { layers: [20], k: [4], auxLayers: [0] });
     expect(sae.views.map(({ name }) => name)).toEqual(['full']);
