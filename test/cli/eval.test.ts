@@ -78,6 +78,15 @@ describe('eval', () => {
     expect(out).toMatch(/^not measured, .*:\n {2}ce_clean, ce_sae/m);
   });
 
+  it('runs several suites; what cannot be measured has a reason', async () => {
+    const { code, out, err } = await run('eval', toy, '--suite', 'cost,probing', '--json');
+    expect(code, err).toBe(0);
+    const { cost, probing } = JSON.parse(out) as { cost: Report; probing: Report };
+    expect(cost.parameters_ratio.definition).toContain('divided by those of a flat topk SAE with width 16 and k = 2');
+    expect(cost.step_ms.n).toBe(15);
+    expect(probing.skipped.probing_k1).toMatch(/not harvested from a language model/);
+  });
+
   it('goes without the model where it is gone, and refuses what is not a model', async () => {
     const acts = at('acts');
     harvest(acts, identity(), documentLengths(40));
