@@ -9,6 +9,19 @@ export function meanMetric(metrics: readonly Metric[], of: string): Metric {
   });
 }
 
+/** 1 − a share. */
+export function complement(share: Metric): Metric {
+  const flip = (value: number | null): number | null => (value === null ? null : 1 - value);
+  return {
+    ...share,
+    value: flip(share.value),
+    low: flip(share.high),
+    high: flip(share.low),
+    definition: `1 − ${share.definition}`,
+    ...(share.replicates && { replicates: share.replicates.map((value) => 1 - value) }),
+  };
+}
+
 /** What stands on the other side where a metric is compared with a number: a value without a spread, resampled along. */
 export function constant(value: number, like: Metric, definition: string): Metric {
   return {

@@ -4,7 +4,6 @@ import { atMatched } from '../evals/matching.ts';
 import { pairedDifference } from '../evals/paired.ts';
 import { outcomeOf, type Claimed, type Comparison, type Matching } from './judge.ts';
 import type { Lab, Spec } from './lab.ts';
-import type { DataName } from './scales.ts';
 
 /** One side of a comparison. */
 export interface Side {
@@ -62,7 +61,7 @@ export async function compareWithCurve(
 
 /** @param a name and metric of every seed; @param b likewise, in the same order of seeds */
 export function compareMetrics(
-  data: DataName,
+  data: Comparison['data'],
   [nameA, a]: readonly [string, readonly Metric[]],
   [nameB, b]: readonly [string, readonly Metric[]],
   { what, claimed, matching, decides = true }: Omit<Question, 'metric'>,

@@ -9,6 +9,7 @@ export const MATCHINGS = [
   'top width and k',
   'parameters',
   'encode FLOPs',
+  'encode time',
   'all but the ablated part',
   'nothing',
 ] as const;
@@ -16,11 +17,14 @@ export type Matching = (typeof MATCHINGS)[number];
 
 export type Outcome = 'as claimed' | 'opposite' | 'no difference seen' | 'undefined';
 
+/** In place of data, where something is compared that does not depend on them. */
+export const NO_DATA = 'none';
+
 /** a against b. */
 export interface Comparison {
   /** Such as `variance explained`. */
   readonly what: string;
-  readonly data: DataName;
+  readonly data: DataName | typeof NO_DATA;
   readonly a: string;
   readonly b: string;
   readonly matching: Matching;
@@ -38,6 +42,8 @@ export interface Comparison {
 export type Claimed =
   | { readonly is: 'higher' | 'lower'; /** a − b has to exceed (undercut) this; 0. */ readonly by?: number }
   | { readonly is: 'equal'; readonly margin: number }
+  /** On whichever side: further from 0 than the margin. */
+  | { readonly is: 'different'; readonly margin: number }
   /** One side only: a is not worse than b by more than the margin. */
   | { readonly is: 'not lower' | 'not higher'; readonly margin: number };
 
@@ -57,6 +63,11 @@ export function outcomeOf({ low, high }: Pick<Difference, 'low' | 'high'>, claim
       const { margin } = claimed;
       if (low >= -margin && high <= margin) return 'as claimed';
       return low > margin || high < -margin ? 'opposite' : 'no difference seen';
+    }
+    case 'different': {
+      const { margin } = claimed;
+      if (low > margin || high < -margin) return 'as claimed';
+      return low >= -margin && high <= margin ? 'opposite' : 'no difference seen';
     }
     case 'not lower':
       return low >= -claimed.margin ? 'as claimed' : high < -claimed.margin ? 'opposite' : 'no difference seen';

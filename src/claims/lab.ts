@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { ActivationSource } from '../activations/source.ts';
 import { MANIFEST_FILE, readManifest } from '../activations/manifest.ts';
 import { InterruptedError } from '../core/errors.ts';
 import { BusyError } from '../core/lock.ts';
@@ -101,11 +102,19 @@ export class Lab {
 
   /** Width of an activation. */
   async width(data: DataName): Promise<number> {
-    const config = await this.#config({ data, arch: 'topk' }, 0);
+    return this.withActivations(data, 0, ({ d }) => Promise.resolve(d));
+  }
+
+  /** Raw activations, for a training that a claim does itself. */
+  async withActivations<T>(data: DataName, seed: number, use: (source: ActivationSource) => Promise<T>): Promise<T> {
+    this.#checkInterrupted();
+    const config = await this.#config({ data, arch: 'topk' }, seed);
     const source = await openSource(config.common, { kind: 'none' });
-    const { d } = source;
-    await source.close();
-    return d;
+    try {
+      return await use(source);
+    } finally {
+      await source.close();
+    }
   }
 
   /** Trains what is not there yet; specs of one stream are trained together. @returns by spec, one run per seed */
@@ -199,6 +208,11 @@ export class Lab {
   /** A folder of this laboratory for what a claim keeps itself. */
   place(...path: string[]): string {
     return join(this.#folder, ...path);
+  }
+
+  /** Whether there is a language model of this name. */
+  hasText(name: string): boolean {
+    return this.#texts.has(name);
   }
 
   /** A further language model, for specs that name it. */

@@ -9,12 +9,90 @@ import { InputError, UsageError } from '../core/errors.ts';
 import { makeFolder, readJsonFile, writeFileAtomic } from '../core/files.ts';
 import { VERSION } from '../core/version.ts';
 import { VERDICTS, type Claim, type Finding } from './claim.ts';
+import { compAbstract } from './compositional/abstract.ts';
+import { compBalance } from './compositional/balance.ts';
+import { compCoverage } from './compositional/coverage.ts';
+import { compFails } from './compositional/fails.ts';
+import { compRedesign } from './compositional/redesign.ts';
+import { compWeights } from './compositional/weights.ts';
+import { dynamicActive } from './dynamic/active.ts';
+import { dynamicAlpha } from './dynamic/alpha.ts';
+import { dynamicParts } from './dynamic/parts.ts';
+import { dynamicAbsorption, dynamicProbing, dynamicRecon } from './dynamic/quality.ts';
+import { dynamicTime } from './dynamic/time.ts';
+import { hsaeAbsorption } from './h-sae/absorption.ts';
+import { hsaeCompute } from './h-sae/compute.ts';
+import { hsaeInterp } from './h-sae/interp.ts';
+import { hsaeLanguages } from './h-sae/languages.ts';
+import { hsaeModels } from './h-sae/models.ts';
+import { hsaeOrtho } from './h-sae/ortho.ts';
+import { hsaeOverhead } from './h-sae/overhead.ts';
+import { benchEdges, benchOrder } from './field/bench.ts';
+import { toyAbsorb } from './field/toy-absorb.ts';
+import { forestConstraint, forestRate, forestSimilarity, forestTopology } from './forest/ablations.ts';
+import { forestFidelity, forestHierarchy, forestTasks } from './forest/joint.ts';
+import { forestCost, forestSiblings, forestTruth } from './forest/links.ts';
 import { hsaeRecon } from './h-sae/recon.ts';
-import { MATCHINGS } from './judge.ts';
+import { hsaeRefine } from './h-sae/refine.ts';
+import { hsaeStructure } from './h-sae/structure.ts';
+import { MATCHINGS, NO_DATA } from './judge.ts';
 import { DATA, SCALES, type ScaleName } from './scales.ts';
+import { treeCompetitive } from './tree-sae/competitive.ts';
+import { treeCoverage } from './tree-sae/coverage.ts';
+import { treeGeometry, treeSiblings } from './tree-sae/families.ts';
+import { treeGreedy } from './tree-sae/greedy.ts';
+import { treeHierarchy, treePursuit, treeScaling } from './tree-sae/hierarchy.ts';
+import { treeBoth, treeRealloc } from './tree-sae/parts.ts';
 
 /** In the order of the papers. */
-export const claims: readonly Claim[] = [hsaeRecon];
+export const claims: readonly Claim[] = [
+  hsaeRecon,
+  hsaeCompute,
+  hsaeOverhead,
+  hsaeAbsorption,
+  hsaeLanguages,
+  hsaeRefine,
+  hsaeInterp,
+  hsaeStructure,
+  hsaeModels,
+  hsaeOrtho,
+  forestHierarchy,
+  forestFidelity,
+  forestTasks,
+  forestConstraint,
+  forestRate,
+  forestSimilarity,
+  forestTopology,
+  forestSiblings,
+  forestTruth,
+  forestCost,
+  dynamicAbsorption,
+  dynamicRecon,
+  dynamicProbing,
+  dynamicActive,
+  dynamicParts,
+  dynamicAlpha,
+  dynamicTime,
+  compFails,
+  compAbstract,
+  compRedesign,
+  compBalance,
+  compCoverage,
+  compWeights,
+  treeCoverage,
+  treeHierarchy,
+  treeBoth,
+  treeCompetitive,
+  treeSiblings,
+  treeGeometry,
+  treeScaling,
+  treeGreedy,
+  treeRealloc,
+  treePursuit,
+  benchOrder,
+  toyAbsorb,
+  benchEdges,
+];
 
 /** @throws UsageError that suggests the nearest id */
 export function claimsNamed(ids: readonly string[]): Claim[] {
@@ -35,7 +113,7 @@ export function claimsNamed(ids: readonly string[]): Claim[] {
 const number = z.number().nullable();
 const comparisonSchema = z.object({
   what: z.string(),
-  data: z.enum(DATA),
+  data: z.enum([...DATA, NO_DATA]),
   a: z.string(),
   b: z.string(),
   matching: z.enum(MATCHINGS),
@@ -52,7 +130,7 @@ const comparisonSchema = z.object({
   }),
   claimed: z.union([
     z.object({ is: z.enum(['higher', 'lower']), by: z.number().optional() }),
-    z.object({ is: z.enum(['equal', 'not lower', 'not higher']), margin: z.number() }),
+    z.object({ is: z.enum(['equal', 'different', 'not lower', 'not higher']), margin: z.number() }),
   ]),
   decides: z.boolean(),
   outcome: z.enum(['as claimed', 'opposite', 'no difference seen', 'undefined']),

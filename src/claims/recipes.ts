@@ -56,7 +56,7 @@ export function treeSae(
     keys: {
       layers: size.layers ?? [above, width - above],
       k: size.k ?? [l0 - below, below],
-      lr: 1e-3,
+      lr: data === 'S' ? 1e-3 : 2e-3,
       // Standardised token by token, seven in ten of its latents fall silent on W.
       standardize: data === 'S',
       ...size.keys,
@@ -100,12 +100,40 @@ export function matchingPursuit(lab: Lab, data: DataName, keys: object = {}): Sp
   return { data, arch: 'matching-pursuit', keys: { width, k: l0, lr: RATE[data], ...keys } };
 }
 
-/** Flat ReLU SAE whose L1 weight decays: unmatched as published (to 0), or held at a weight that gives a wanted L0. */
-export function dynamicSparsity(lab: Lab, data: DataName, keys: object = {}): Spec {
-  return { data, arch: 'dynamic-sparsity', keys: { width: lab.size(data).width, lr: 1e-3, ...keys } };
+/** As published: as many latents as dimensions, an L1 weight that fades to 0. */
+export async function dynamicPublished(lab: Lab, data: DataName, keys: object = {}): Promise<Spec> {
+  return { data, arch: 'dynamic-sparsity', keys: { width: await lab.width(data), lr: 1e-3, ...keys } };
+}
+
+/** Its published baseline: TopK of the same width, 320 of 2304 latents active. */
+export async function dynamicBaseline(lab: Lab, data: DataName): Promise<Spec> {
+  const width = await lab.width(data);
+  return topk(lab, data, { width, k: Math.max(1, Math.round((320 / 2304) * width)) });
+}
+
+/** λ_T that ends at about the L0 of the data; λ_0 is four times that. */
+export const FINAL_LAMBDA: Readonly<Record<'W' | 'S', number>> = { W: 1.5, S: 1 };
+const FADE = 4;
+
+/** The same method with the width of the scale and a weight that does not fade to 0, so that it ends sparse. */
+export function dynamicSparse(lab: Lab, data: 'W' | 'S', lambda = FINAL_LAMBDA[data], keys: object = {}): Spec {
+  return {
+    data,
+    arch: 'dynamic-sparsity',
+    keys: { width: lab.size(data).width, lr: 3e-3, lambda0: FADE * lambda, lambdaFinal: lambda, ...keys },
+  };
 }
 
 export function compositional(lab: Lab, data: DataName, keys: object = {}): Spec {
   const { width, l0 } = lab.size(data);
   return { data, arch: 'compositional', keys: { width, k: l0, lr: RATE[data], ...keys } };
+}
+
+/** With ReLU and an L1 penalty whose tier weights are the published ones; λ1 is such that it ends sparse. */
+export function compositionalRelu(lab: Lab, data: 'W'): Spec {
+  return {
+    data,
+    arch: 'compositional',
+    keys: { width: lab.size(data).width, activation: 'relu', l1: 30, lr: RATE[data] },
+  };
 }

@@ -86,7 +86,7 @@ export async function measure(
   const { readForest } = await import('../forest/file.ts');
   const { writeResult } = await import('../evals/result-files.ts');
   const { suites } = await import('../evals/suites.ts');
-  const { LIVE } = await import('../training/config.ts');
+  const { LIVE, stepsOf } = await import('../training/config.ts');
   const { checkTrainedOn, openRun } = await import('../training/runs.ts');
   const { openSource } = await import('../training/sources.ts');
 
@@ -111,6 +111,12 @@ export async function measure(
           source,
           normalization: run.normalization,
           model: harvested,
+          trained: {
+            sae: run.sae,
+            config: run.config.sae,
+            batch: run.config.common.batch,
+            steps: stepsOf(run.config.common),
+          },
           deadByCounters: () => run.sae.deadFraction(),
           rows,
           batchRows: BATCH_ROWS,

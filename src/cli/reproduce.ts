@@ -21,6 +21,7 @@ export const reproduce = defineCommand({
     { flag: '--model <model>', help: 'language model S for the claims on real text: a folder or hf:owner/name' },
     { flag: '--text <file>', help: 'its text; may be repeated' },
     { flag: '--layer <n>', help: 'block of it after which activations are read (default 2)' },
+    { flag: '--further-model <model>', help: 'another one, with the same text, for claims about several models' },
     { flag: '--data <folder>', help: 'labelled texts, for claims about probing' },
     { flag: '--redo', help: 'test again what has a result; trained SAEs are kept' },
   ],
@@ -38,10 +39,14 @@ export const reproduce = defineCommand({
     model: text.optional(),
     text: list.optional(),
     layer: z.number().int().min(0).default(2),
+    furtherModel: text.optional(),
     data: text.optional(),
     redo: z.boolean().default(false),
   }),
-  async run({ ids, list: listing, scale, results: folder, work, model, text: texts, layer, data, redo }, terminal) {
+  async run(
+    { ids, list: listing, scale, results: folder, work, model, text: texts, layer, furtherModel, data, redo },
+    terminal,
+  ) {
     const { claims, claimsNamed, readLedgerResult, writeLedgerResult } = await import('../claims/ledger.ts');
     const chosen = ids.length === 0 ? claims : claimsNamed(ids);
     const stored = (claim: Claim): Result | undefined => readLedgerResult(folder, scale, claim.id);
@@ -56,11 +61,17 @@ export const reproduce = defineCommand({
     if ((model === undefined) !== (texts === undefined)) {
       throw new UsageError('--model and --text belong together', { hint: 'saeforest reproduce --help' });
     }
+    if (furtherModel !== undefined && texts === undefined) {
+      throw new UsageError('--further-model reads the text of --text', { hint: 'saeforest reproduce --help' });
+    }
+    const { FURTHER } = await import('../claims/h-sae/models.ts');
     const { Lab } = await import('../claims/lab.ts');
     const { resolveModel } = await import('../lm/hub.ts');
     const { hubHooks } = await import('./model-argument.ts');
     const { untilInterrupted } = await import('./interrupt.ts');
-    const real = model === undefined ? undefined : (await resolveModel(model, hubHooks(terminal))).path;
+    const pathOf = async (name: string): Promise<string> => (await resolveModel(name, hubHooks(terminal))).path;
+    const real = model === undefined ? undefined : await pathOf(model);
+    const further = furtherModel === undefined ? undefined : await pathOf(furtherModel);
     const done = await untilInterrupted(terminal, async (signal) => {
       const lab = new Lab({
         folder: work ?? `runs/reproduce-${scale}`,
@@ -73,6 +84,7 @@ export const reproduce = defineCommand({
         signal,
         note: (line) => terminal.note(line),
       });
+      if (further !== undefined && texts) lab.addText(FURTHER, { model: further, text: texts, layer });
       const tested: [Claim, Result][] = [];
       for (const claim of chosen) {
         const before = redo ? undefined : stored(claim);

@@ -11,6 +11,7 @@ import type { Tensor } from '../engine/device.ts';
 import { encodeTree } from '../engine/ops/encode-tree.ts';
 import { encodeTop, RELU, type Encoder } from '../engine/ops/encode.ts';
 import { Tape } from '../engine/tape.ts';
+import { median, peakRss } from '../evals/cost/timing.ts';
 import { hSae } from '../sae/h-sae.ts';
 import { TreeLayers } from '../sae/parts/tree-layers.ts';
 import { treeSae } from '../sae/tree-sae.ts';
@@ -86,7 +87,7 @@ export async function timeEncode(shape: EncodeShape): Promise<EncodeTiming> {
         model: () => void encodeTop(new Tape(device), x, flat, Math.min(k, roots + opened)),
       };
       await run(device, x, runs.encode);
-      const peak_rss_mb = Math.round(process.resourceUsage().maxRSS / 1024);
+      const peak_rss_mb = Math.round(peakRss());
       const sizes = { depth, width: subject.width, k: subject.k, model_width: roots + opened };
       rows.set(depth, { row: { ...sizes, encode_ms: 0, model_ms: 0, ratio: 0, peak_rss_mb }, runs });
     }
@@ -186,8 +187,4 @@ async function run(device: CpuDevice, x: Tensor, encode: () => void, round = 0):
   encode();
   await device.flush();
   return performance.now() - from;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }

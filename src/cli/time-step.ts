@@ -1,16 +1,13 @@
 /** Measures one training step, its encoder and the dense product on synthetic sparse activations. */
-import { Random } from '../core/random.ts';
 import { parseConfig } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { normalize } from '../activations/normalization.ts';
 import { CpuDevice } from '../engine/cpu/device.ts';
-import type { Device, Tensor } from '../engine/device.ts';
+import type { Device } from '../engine/device.ts';
 import { encodeTop, RELU, type Encoder } from '../engine/ops/encode.ts';
-import { Optimizer } from '../engine/optim.ts';
 import { Tape } from '../engine/tape.ts';
-import type { TrainableSae } from '../sae/architecture.ts';
+import { clock, median, peakRss, sparseBatches, StepTimer } from '../evals/cost/timing.ts';
 import { architectureNamed } from '../sae/registry.ts';
-import { trainStep } from '../training/step.ts';
 
 export interface StepTiming {
   step_ms: number;
@@ -34,7 +31,7 @@ export interface BenchShape {
   product?: 'auto' | 'wasm';
 }
 
-/** Distinct batches, so that no step sees data that are still in a cache from the step before. */
+/** Distinct batches. */
 const BATCHES = 4;
 
 /** Length of the run that is pretended. */
@@ -44,27 +41,18 @@ const STEPS = 10_000;
 export class StepBench {
   readonly info: Device['info'];
   readonly #device: CpuDevice;
-  readonly #sae: TrainableSae;
-  readonly #optimizer: Optimizer;
-  readonly #batches: Float32Array[];
-  readonly #x: Tensor;
+  readonly #timer: StepTimer;
   readonly #encoder: Encoder;
   readonly #k: number;
-  /** Counted from the middle of a run: warm-ups are over, and all parts of a model are in training. */
-  #steps = STEPS / 2;
 
-  private constructor(device: CpuDevice, sae: TrainableSae, batches: Float32Array[], k: number) {
+  private constructor(device: CpuDevice, timer: StepTimer, k: number) {
     this.info = device.info;
     this.#device = device;
-    this.#sae = sae;
-    this.#optimizer = new Optimizer(device, sae.parameters, sae.update);
-    this.#batches = batches;
+    this.#timer = timer;
     this.#k = k;
-    this.#x = device.persistent('f32', batches[0].length / sae.d, sae.d);
     // The first parameter of an architecture is its (top) encoder.
-    const W = sae.parameters[0].tensor;
+    const W = timer.sae.parameters[0].tensor;
     this.#encoder = { W, bias: device.persistent('f32', W.shape[0]), center: null, floor: RELU };
-    sae.start(batches[0]);
   }
 
   static async create({ arch, d, width, k, batch, threads, product = 'auto' }: BenchShape): Promise<StepBench> {
@@ -74,23 +62,23 @@ export class StepBench {
     if (problem) throw new ConfigError(problem, { where: 'bench step' });
     const device = await CpuDevice.create(threads === undefined ? { product } : { threads, product });
     const sae = architecture.build(config, { device, d, seed: 0, batch, steps: STEPS });
-    const batches = sparseBatches(batch, d, width, k);
+    const batches = sparseBatches(BATCHES, batch, d, width, k);
     if (architecture.normalization === 'unit') for (const rows of batches) normalize({ kind: 'unit' }, rows, d);
-    return new StepBench(device, sae, batches, k);
+    sae.start(batches[0]);
+    // In the middle of a run warm-ups are over, and all parts of a model are in training.
+    return new StepBench(device, new StepTimer(device, sae, batches, STEPS / 2), k);
   }
 
   /** Milliseconds of one training step on the next batch. */
   step(): Promise<number> {
-    this.#device.beginStep();
-    this.#device.write(this.#x, this.#batches[this.#steps % BATCHES]);
-    return clock(() => trainStep(this.#device, this.#sae, this.#optimizer, this.#x, this.#steps++));
+    return this.#timer.step();
   }
 
   /** Milliseconds of product + bias + floor + top-k of the same batch. */
   encode(): Promise<number> {
     return clock(() => {
       this.#device.beginStep();
-      encodeTop(new Tape(this.#device), this.#x, this.#encoder, this.#k);
+      encodeTop(new Tape(this.#device), this.#timer.x, this.#encoder, this.#k);
       return this.#device.flush();
     });
   }
@@ -99,7 +87,7 @@ export class StepBench {
   product(): Promise<number> {
     return clock(() => {
       this.#device.beginStep();
-      this.#device.kernels.score(this.#x, this.#encoder.W);
+      this.#device.kernels.score(this.#timer.x, this.#encoder.W);
       return this.#device.flush();
     });
   }
@@ -130,39 +118,11 @@ export async function timeStep({
       product_ms,
       ratio: step_ms / encode_ms,
       tokens_per_s: Math.round((1000 * shape.batch) / step_ms),
-      peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
+      peak_rss_mb: Math.round(peakRss()),
       threads: bench.info.threads,
       device: bench.info.product,
     };
   } finally {
     await bench.close();
   }
-}
-
-/** Rows that are sums of k of `width` random directions with random strengths, scaled to E‖x‖ ≈ √d. */
-function sparseBatches(batch: number, d: number, width: number, k: number): Float32Array[] {
-  const random = new Random(0, 'bench');
-  const directions = Float32Array.from({ length: Math.min(width, 4096) * d }, () => random.normal() / Math.sqrt(d));
-  const count = directions.length / d;
-  return Array.from({ length: BATCHES }, () => {
-    const rows = new Float32Array(batch * d);
-    for (let r = 0; r < batch; r++) {
-      for (let i = 0; i < k; i++) {
-        const from = random.below(count) * d;
-        const strength = Math.sqrt(d / k) * Math.abs(random.normal());
-        for (let j = 0; j < d; j++) rows[r * d + j] += strength * directions[from + j];
-      }
-    }
-    return rows;
-  });
-}
-
-async function clock(work: () => Promise<unknown>): Promise<number> {
-  const from = performance.now();
-  await work();
-  return performance.now() - from;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }

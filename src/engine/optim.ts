@@ -69,6 +69,11 @@ export class Optimizer {
     }));
   }
 
+  /** Gives the memory of gradients and moments back; the optimizer cannot be used afterwards. */
+  release(): void {
+    for (const { gradient, m, v } of this.#moments) for (const tensor of [gradient, m, v]) this.#device.release(tensor);
+  }
+
   /** First and second moments by name, for checkpoints. */
   get state(): Record<string, Tensor> {
     return Object.fromEntries(

@@ -95,8 +95,10 @@ export function stratifiedLatents(eligible: readonly number[], wanted: number, s
   const drawn = Array.from({ length: strata }, (_, s) => {
     const members = eligible.slice(edge(eligible.length, s), edge(eligible.length, s + 1));
     return shuffled(members, random).slice(0, edge(wanted, s + 1) - edge(wanted, s));
-  });
-  return drawn.flat().sort((a, b) => a - b);
+  }).flat();
+  // Where nearly all are wanted, a class may hold one less than its share.
+  const others = eligible.filter((latent) => !drawn.includes(latent));
+  return [...drawn, ...shuffled(others, random).slice(0, wanted - drawn.length)].sort((a, b) => a - b);
 }
 
 export function shuffled<T>(values: readonly T[], random: Random): T[] {

@@ -4,7 +4,7 @@ import type { ActivationSource } from '../activations/source.ts';
 import type { Device } from '../engine/device.ts';
 import type { Forest } from '../forest/forest.ts';
 import type { LanguageModel } from '../lm/model.ts';
-import type { Sae } from '../sae/architecture.ts';
+import type { Sae, TrainableSae } from '../sae/architecture.ts';
 
 /** The language model that the activations come from, and how they were harvested. */
 export interface HarvestedModel {
@@ -20,6 +20,17 @@ export interface HarvestedModel {
   readonly packed: boolean;
 }
 
+/** How an SAE was trained. */
+export interface TrainedHere {
+  /** The SAE itself, with what training adds to it. */
+  readonly sae: TrainableSae;
+  /** Keys of its architecture. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Rows per step. */
+  readonly batch: number;
+  readonly steps: number;
+}
+
 /** What is measured, and on what. */
 export interface EvalContext {
   readonly device: Device;
@@ -31,6 +42,8 @@ export interface EvalContext {
   readonly normalization: Normalization;
   /** Where there is none: why. */
   readonly model: HarvestedModel | string;
+  /** Of runs; undefined for SAEs that come from elsewhere. */
+  readonly trained?: TrainedHere;
   /** Share of dead latents by the trainer's counters. */
   readonly deadByCounters?: () => Promise<number>;
   /** Parents of the latents that are to be judged in place of the SAE's own, or of extracted ones; see forest-of.ts. */

@@ -2,6 +2,9 @@
 import { evaluateAbsorption } from './absorption.ts';
 import type { EvalContext } from './context.ts';
 import { evaluateCore } from './core.ts';
+import { evaluateLanguages } from './languages.ts';
+import { evaluateCost } from './cost.ts';
+import { evaluateHierarchy } from './hierarchy.ts';
 import type { SuiteResult } from './metric.ts';
 import { evaluateTruth } from './truth.ts';
 import { evaluateProbing } from './probing.ts';
@@ -42,6 +45,28 @@ export const suites: Readonly<Record<string, Suite>> = {
     notes: [
       'probe_<task>_k<n> = accuracy of logistic regressions on n latents, chance is 0.5; _dense = on all activations: the ceiling ·',
       'null random_sae = the same on SAEs with random directions: the floor · probing_… = mean over the tasks',
+    ],
+  },
+  languages: {
+    measure: evaluateLanguages,
+    notes: [
+      'languages: the top 8 latents at the last token of translated sentences (the paper; its released code slices [:7]), and at words for',
+      'the same mention; jaccard_distance does not depend on how many latents are on. The null is between sentences that are no translations.',
+      '--data FOLDER with parallel.tsv (tab-separated, the first line names the languages) for other models than that of the world.',
+    ],
+  },
+  cost: {
+    measure: evaluateCost,
+    notes: ['…_ratio = relative to a flat TopK SAE as wide as the top level, timed in turn with it in this process'],
+  },
+  hierarchy: {
+    measure: evaluateHierarchy,
+    notes: [
+      'Read every number against its nulls (--json): shuffled = the same latents in random families ·',
+      'frequency_matched = random latents that fire as often · effect = (value − mean) / spread of the null.',
+      'mcs: cosine over the rows of the child; _binary = √P(parent | child), _scaled = times the ratio of the maxima ·',
+      'conditional_correlation is Spearman’s, _pearson and _cosine are named · _contributing = without entries that add nothing ·',
+      'tree_hit_rate: pairs of the forest, _cosine with unit decoder rows; tree_hit_rate_mcs: pairs that fire together most',
     ],
   },
 };

@@ -5,6 +5,8 @@ import { runSparseProbing } from './metrics/sparse-probing.ts';
 import { runAbsorption } from './metrics/absorption.ts';
 import { runGroundTruth } from './metrics/ground-truth.ts';
 import { runKappa } from './metrics/kappa.ts';
+import { runHierarchyPairs } from './metrics/hierarchy-pairs.ts';
+import { runHierarchyTree } from './metrics/hierarchy-tree.ts';
 import { runSynthSae } from './metrics/synthsae.ts';
 import { runTreeRecovery } from './metrics/tree-recovery.ts';
 import type { Report } from './report.ts';
@@ -16,6 +18,8 @@ const runs: Readonly<Record<string, (folder: string, report: Report) => void | P
   absorption: runAbsorption,
   'ground-truth': runGroundTruth,
   kappa: runKappa,
+  'hierarchy-pairs': runHierarchyPairs,
+  'hierarchy-tree': runHierarchyTree,
   synthsae: runSynthSae,
   'tree-recovery': runTreeRecovery,
 };

@@ -26,10 +26,17 @@ import { cubicWarmup, defaultWarmup } from '../engine/schedules.ts';
 import type { Scalar, Tape } from '../engine/tape.ts';
 import type { BuildContext, Cost, HostState, LossTerm, TrainableSae, TrainingForward, View } from './architecture.ts';
 import { DeadLatents } from './parts/dead-latents.ts';
+import { normalizeRows } from '../core/rows.ts';
 import { uniform } from './parts/initial.ts';
 import { ofEachTier, viewsOfTiers, type PerTier } from './parts/tiers.ts';
 
+/** Parts of the recipe that its failure could be blamed on (methods 4.3), each of which can be left out. */
+export const LITERAL_PARTS = ['layer_norm', 'learned_weights', 'tier_clips', 'free_decoder', 'weight_decay'] as const;
+export type LiteralPart = (typeof LITERAL_PARTS)[number];
+
 export interface LiteralConfig {
+  /** layer_norm: tiers read the codes themselves · learned_weights: w stays · tier_clips: one clip of 1 for all · free_decoder: rows of unit norm. */
+  literalWithout: readonly LiteralPart[];
   width: PerTier;
   l1: number;
   tierWeights: readonly number[];
@@ -50,6 +57,8 @@ interface Tier {
   readonly number: number;
   readonly encoder: Encoder & { bias: Tensor };
   readonly decoder: Tensor;
+  /** Makes rows of codes where no LayerNorm does. */
+  readonly identity: Tensor | undefined;
   readonly dead: DeadLatents;
 }
 
@@ -67,10 +76,12 @@ export class LiteralCompositional implements TrainableSae {
   readonly #config: LiteralConfig;
   readonly #context: BuildContext;
   readonly #tiers: readonly Tier[];
+  readonly #has: (part: LiteralPart) => boolean;
 
   constructor(config: LiteralConfig, context: BuildContext) {
     const { device, d, seed, steps } = context;
     const widths = ofEachTier(config.width);
+    const has = (this.#has = (part: LiteralPart): boolean => !config.literalWithout.includes(part));
     this.#config = config;
     this.#context = context;
     this.d = d;
@@ -82,16 +93,20 @@ export class LiteralCompositional implements TrainableSae {
       number: i + 1,
       encoder: { W: tensor(n, i === 0 ? d : widths[i - 1]), bias: tensor(n), center: null, floor: RELU },
       decoder: tensor(n, d),
+      identity: has('layer_norm') || i === 2 ? undefined : tensor(n, n),
       dead: new DeadLatents(tensor(n), config.deadAfter, { above: 0 }),
     }));
     for (const { number, encoder, decoder } of this.#tiers) {
       device.write(encoder.W, xavier(encoder.W.shape, seed, nameOf(number, 'W_enc')));
-      device.write(decoder, xavier(decoder.shape, seed, nameOf(number, 'W_dec')));
+      const rows = xavier(decoder.shape, seed, nameOf(number, 'W_dec'));
+      if (!has('free_decoder')) normalizeRows(rows, d);
+      device.write(decoder, rows);
     }
+    for (const { identity } of this.#tiers) if (identity) device.write(identity, identityOf(identity.shape[0]));
     const perTier = this.#tiers.map(({ number, encoder, decoder }) => [
       { name: nameOf(number, 'W_enc'), tensor: encoder.W, unitRows: false },
       { name: nameOf(number, 'b_enc'), tensor: encoder.bias, unitRows: false },
-      { name: nameOf(number, 'W_dec'), tensor: decoder, unitRows: false },
+      { name: nameOf(number, 'W_dec'), tensor: decoder, unitRows: !has('free_decoder') },
     ]);
     this.parameters = [...perTier.flat(), { name: 'b_dec', tensor: this.outputBias, unitRows: false }];
     this.hostState = { taken: 0, inputNorm: 0 };
@@ -100,18 +115,20 @@ export class LiteralCompositional implements TrainableSae {
     const factor = cubicWarmup(config.warmupSteps ?? defaultWarmup(steps, 2000));
     this.update = {
       stages: [
-        ...perTier.map((parameters, i) => ({
-          kind: 'clip' as const,
-          maxNorm: CLIPS[i],
-          style: 'torch' as const,
-          only: parameters.map(({ name }) => name),
-        })),
-        { kind: 'adam' },
+        ...(has('tier_clips')
+          ? perTier.map((parameters, i) => ({
+              kind: 'clip' as const,
+              maxNorm: CLIPS[i],
+              style: 'torch' as const,
+              only: parameters.map(({ name }) => name),
+            }))
+          : [{ kind: 'clip' as const, maxNorm: 1, style: 'torch' as const }]),
+        has('free_decoder') ? { kind: 'adam' } : { kind: 'adam', renormalize: 0 },
       ],
       beta1: BETA1,
       beta2: BETA2,
       epsilon: EPSILON,
-      weightDecay: WEIGHT_DECAY,
+      weightDecay: has('weight_decay') ? WEIGHT_DECAY : 0,
       learningRate: (step) => config.lr * factor(step),
     };
   }
@@ -158,6 +175,7 @@ export class LiteralCompositional implements TrainableSae {
 
   /** One step of AdamW on the logits: ∂L/∂a_i = λ1 w_i (‖h_i‖₁ − Σ_j w_j ‖h_j‖₁). */
   afterStep(step: number, observed: Record<string, number>): void {
+    if (!this.#has('learned_weights')) return;
     const state: HostState = { ...this.hostState, taken: this.hostState.taken + 1 };
     const lr = this.update.learningRate(step);
     const w = this.#weights();
@@ -211,15 +229,21 @@ export class LiteralCompositional implements TrainableSae {
     return dead / this.width;
   }
 
-  /** Codes of every tier, and those of tiers 1 and 2 normalised. */
+  /** Codes of every tier, and those of tiers 1 and 2 normalised, where they are. */
   #encodeTiers(tape: Tape, x: Tensor): { codes: Codes[]; norms: NormalizedCodes[] } {
     const codes: Codes[] = [];
     const norms: NormalizedCodes[] = [];
-    for (const { encoder } of this.#tiers) {
-      const below = codes.at(-1);
-      const normalized = below && layerNorm(tape, below);
-      if (normalized) norms.push(normalized);
-      codes.push(encodeAtLeast(tape, normalized?.rows ?? x, encoder));
+    let rows = x;
+    for (const { encoder, identity, number } of this.#tiers) {
+      const tier = encodeAtLeast(tape, rows, encoder);
+      codes.push(tier);
+      if (number === this.#tiers.length) break;
+      if (identity) rows = decode(tape, tier, identity, null, { frozen: true });
+      else {
+        const normalized = layerNorm(tape, tier);
+        norms.push(normalized);
+        rows = normalized.rows;
+      }
     }
     return { codes, norms };
   }
@@ -233,6 +257,12 @@ export class LiteralCompositional implements TrainableSae {
 }
 
 const nameOf = (tier: number, what: string): string => `tier${tier}.${what}`;
+
+function identityOf(n: number): Float32Array {
+  const matrix = new Float32Array(n * n);
+  for (let i = 0; i < n; i++) matrix[i * n + i] = 1;
+  return matrix;
+}
 
 /** U(−√(6 / (rows + cols)), …): Xavier's uniform weights. */
 function xavier([rows, cols]: readonly number[], seed: number, name: string): Float32Array {

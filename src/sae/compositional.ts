@@ -38,7 +38,7 @@ import {
 import { DeadLatents } from './parts/dead-latents.ts';
 import { geometricMedian } from './parts/geometric-median.ts';
 import { unitRows } from './parts/initial.ts';
-import { LiteralCompositional, literalCost } from './compositional-literal.ts';
+import { LITERAL_PARTS, LiteralCompositional, literalCost } from './compositional-literal.ts';
 import { ofEachTier, perTier, viewsOfTiers } from './parts/tiers.ts';
 
 const weight = z.number().min(0);
@@ -48,7 +48,7 @@ const schema = z.strictObject({
     .enum(['stable', 'literal'])
     .default('stable')
     .describe(
-      'stable = our redesign; literal = as published, with the keys width, l1, tierWeights, lr and warmupSteps',
+      'stable = our redesign; literal = as published, with the keys width, l1, tierWeights, literalWithout, lr and warmupSteps',
     ),
   width: perTier
     .default(4608)
@@ -77,6 +77,10 @@ const schema = z.strictObject({
     .positive()
     .default(10_000_000)
     .describe('tokens without firing after which a latent is dead'),
+  literalWithout: z
+    .array(z.enum(LITERAL_PARTS))
+    .default([])
+    .describe('parts of the published recipe that are left out, to see which of them makes it fail (literal)'),
   lr: z.number().positive().default(3e-4).describe('learning rate'),
   warmupSteps: z
     .number()

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import type { Metric } from '../../src/evals/metric.ts';
+import { writeSafetensors } from '../../src/formats/safetensors-writer.ts';
 import { documentLengths, harvest, identity, temporaryFolder } from '../activations/folders.ts';
 
 async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
@@ -76,6 +77,45 @@ describe('eval', () => {
     const refused = await run('eval', out, '--model', at('nowhere'));
     expect([refused.code, refused.out]).toEqual([2, '']);
     expect(refused.err).toContain('the model folder does not exist');
+  });
+
+  describe('--forest', () => {
+    /** h-sae of 16 experts with its default of 16 atoms each. */
+    const width = 16 * 17;
+    function forestFile(parent: Int32Array): string {
+      const path = at('forest.safetensors');
+      writeSafetensors(path, { parent: { dtype: 'I32', shape: [parent.length], data: parent } });
+      return path;
+    }
+
+    it('is judged in place of the own one, by the suite hierarchy', async () => {
+      const parent = Int32Array.from({ length: width }, (_, i) => (i < 16 ? -1 : i % 16));
+      const rows = ['--suite', 'hierarchy', '--rows', '1k'];
+      const given = await run('eval', toy, ...rows, '--forest', forestFile(parent), '--json');
+      expect(given.code, given.err).toBe(0);
+      const { hierarchy } = JSON.parse(given.out) as { hierarchy: Report };
+      expect(hierarchy.pairs.value).toBe(width - 16);
+      expect(hierarchy.p_parent_given_child.definition).toContain('the forest that was given');
+      const own = await run('eval', toy, ...rows, '--json');
+      const report = (JSON.parse(own.out) as { hierarchy: Report }).hierarchy;
+      expect(report.p_parent_given_child.definition).toContain("the SAE's own forest");
+      expect(report.p_parent_given_child.value).toBe(1);
+      expect(report.p_parent_given_child.nulls!.shuffled.value).toBeLessThan(0.7);
+    });
+
+    it('with a cycle is refused', async () => {
+      const parent = new Int32Array(width).fill(-1);
+      parent.set([1, 2, 0]);
+      const { code, out, err } = await run('eval', toy, '--suite', 'hierarchy', '--forest', forestFile(parent));
+      expect([code, out]).toEqual([2, '']);
+      expect(err).toContain('cycle: each node is the child of the next: 0 → 1 → 2 → 0');
+    });
+
+    it('of another width is refused', async () => {
+      const { code, out, err } = await run('eval', toy, '--forest', forestFile(new Int32Array(7).fill(-1)));
+      expect([code, out]).toEqual([2, '']);
+      expect(err).toContain(`the forest has 7 latents, the SAE ${width}`);
+    });
   });
 
   it('names what it does not know', async () => {

@@ -5,6 +5,7 @@ import { Random } from '../../src/core/random.ts';
 import type { Device, Tensor } from '../../src/engine/device.ts';
 import { encodeAtLeast, RELU } from '../../src/engine/ops/encode.ts';
 import type { EvalContext } from '../../src/evals/context.ts';
+import { Forest } from '../../src/forest/forest.ts';
 import type { Metrics } from '../../src/evals/metric.ts';
 import type { Sae, View } from '../../src/sae/architecture.ts';
 
@@ -100,4 +101,41 @@ export function context(
 
 export function values(metrics: Metrics): Record<string, number | null> {
   return Object.fromEntries(Object.entries(metrics).map(([name, { value }]) => [name, value]));
+}
+
+/** Rows W with W·Gᵀ = 1 for independent rows G [n, d]: (G Gᵀ)⁻¹ G, by Gauss and Jordan. */
+export function dualRows(G: Float32Array, n: number, d: number): Float64Array {
+  const rows = Array.from({ length: n }, (_, i) => {
+    const gram = Array.from({ length: n }, (_unused, j) => {
+      let dot = 0;
+      for (let k = 0; k < d; k++) dot += G[i * d + k] * G[j * d + k];
+      return dot;
+    });
+    return [...gram, ...G.subarray(i * d, (i + 1) * d)];
+  });
+  for (let i = 0; i < n; i++) {
+    const pivot = rows[i][i];
+    rows[i] = rows[i].map((value) => value / pivot);
+    for (let j = 0; j < n; j++) {
+      if (j === i) continue;
+      const factor = rows[j][i];
+      rows[j] = rows[j].map((value, c) => value - factor * rows[i][c]);
+    }
+  }
+  return Float64Array.from(rows.flatMap((row) => row.slice(n)));
+}
+
+/** An SAE whose latent i fires exactly with feature features[i], −1 = never; with or without a forest of its own. */
+export function perfectSae(
+  device: Device,
+  directions: Float32Array,
+  d: number,
+  features: readonly number[],
+  parents?: readonly number[],
+): Sae {
+  const dual = dualRows(directions, directions.length / d, d);
+  const pick = (rows: Float32Array | Float64Array): number[] =>
+    features.flatMap((j) => (j === -1 ? Array<number>(d).fill(0) : [...rows.subarray(j * d, (j + 1) * d)]));
+  const sae = linearSae(device, d, pick(dual), pick(directions));
+  return parents === undefined ? sae : { ...sae, forest: new Forest(parents) };
 }

@@ -11,50 +11,13 @@ import { recoverToyTree } from '../../src/evals/toy-recovery.ts';
 import { recoverTruth, type TruthRecovery } from '../../src/evals/truth-recovery.ts';
 import { synthBenchRows, toyTreeRows } from '../../src/evals/truth-rows.ts';
 import { Forest } from '../../src/forest/forest.ts';
-import type { Sae } from '../../src/sae/architecture.ts';
-import { linearSae } from './support.ts';
+import { dualRows, linearSae, perfectSae } from './support.ts';
 
 let device: Device;
 beforeAll(() => void (device = new ReferenceDevice()));
 afterAll(() => device.close());
 
 const NONE = { kind: 'none' } as const;
-
-/** Rows W with W·Gᵀ = 1 for independent rows G [n, d]: (G Gᵀ)⁻¹ G, by Gauss and Jordan. */
-function dualRows(G: Float32Array, n: number, d: number): Float64Array {
-  const rows = Array.from({ length: n }, (_, i) => {
-    const gram = Array.from({ length: n }, (_unused, j) => {
-      let dot = 0;
-      for (let k = 0; k < d; k++) dot += G[i * d + k] * G[j * d + k];
-      return dot;
-    });
-    return [...gram, ...G.subarray(i * d, (i + 1) * d)];
-  });
-  for (let i = 0; i < n; i++) {
-    const pivot = rows[i][i];
-    rows[i] = rows[i].map((value) => value / pivot);
-    for (let j = 0; j < n; j++) {
-      if (j === i) continue;
-      const factor = rows[j][i];
-      rows[j] = rows[j].map((value, c) => value - factor * rows[i][c]);
-    }
-  }
-  return Float64Array.from(rows.flatMap((row) => row.slice(n)));
-}
-
-/** An SAE whose latent i fires exactly with feature features[i], −1 = never; with or without a forest of its own. */
-function perfectSae(
-  directions: Float32Array,
-  d: number,
-  features: readonly number[],
-  parents?: readonly number[],
-): Sae {
-  const dual = dualRows(directions, directions.length / d, d);
-  const pick = (rows: Float32Array | Float64Array): number[] =>
-    features.flatMap((j) => (j === -1 ? Array<number>(d).fill(0) : [...rows.subarray(j * d, (j + 1) * d)]));
-  const sae = linearSae(device, d, pick(dual), pick(directions));
-  return parents === undefined ? sae : { ...sae, forest: new Forest(parents) };
-}
 
 const rowsOf = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
@@ -86,7 +49,7 @@ describe('on the toy tree', () => {
         const distinct = features.map((feature, i) => (features.indexOf(feature) === i ? feature : -1));
         const random = new Random(seed);
         const parents = distinct.map((_, i) => random.below(i + 1) - 1);
-        const sae = perfectSae(tree.directions, 20, distinct, own ? parents : undefined);
+        const sae = perfectSae(device, tree.directions, 20, distinct, own ? parents : undefined);
         const source = await NormalizedSource.wrap(tree, 'scalar');
         const byDirection = await recoverToyTree(device, sae, source, tree);
         const byFiring = await recoverTruth(device, sae, toyTreeRows(tree), source.normalization);
@@ -109,7 +72,7 @@ describe('on the toy tree', () => {
   });
 
   it('finds everything that a perfect SAE has, with a forest extracted from its firing', async () => {
-    const sae = perfectSae(tree.directions, 20, rowsOf(20));
+    const sae = perfectSae(device, tree.directions, 20, rowsOf(20));
     const found = await recoverTruth(device, sae, toyTreeRows(tree), NONE);
     expect(found).toMatchObject({
       rows: 6000,
@@ -131,7 +94,7 @@ describe('on the toy tree', () => {
   });
 
   it('does not depend on the batches', async () => {
-    const sae = perfectSae(tree.directions, 20, [3, 0, 1, 2, 9, 8, 4, -1]);
+    const sae = perfectSae(device, tree.directions, 20, [3, 0, 1, 2, 9, 8, 4, -1]);
     const of = (batchRows: number): Promise<TruthRecovery> =>
       recoverTruth(device, sae, toyTreeRows(tree), NONE, { batchRows, rows: 3000 });
     const [one, other] = [await of(3000), await of(77)];
@@ -142,7 +105,7 @@ describe('on the toy tree', () => {
   });
 
   it('takes a forest from elsewhere, and reports its progress', async () => {
-    const sae = perfectSae(tree.directions, 20, rowsOf(20), Array<number>(20).fill(-1));
+    const sae = perfectSae(device, tree.directions, 20, rowsOf(20), Array<number>(20).fill(-1));
     const steps: number[] = [];
     const options = { rows: 2500, batchRows: 1000, onProgress: (done: number) => void steps.push(done) };
     const none = await recoverTruth(device, sae, toyTreeRows(tree), NONE, options);
@@ -154,7 +117,7 @@ describe('on the toy tree', () => {
   });
 
   it('counts a feature once in every level that reconstructs alone', async () => {
-    const flat = perfectSae(tree.directions, 20, [0, 4, 0, 1, 2, 4], [-1, -1, 0, 0, 0, 1]);
+    const flat = perfectSae(device, tree.directions, 20, [0, 4, 0, 1, 2, 4], [-1, -1, 0, 0, 0, 1]);
     const views = [
       { name: 'coarse', from: 0, to: 2 },
       { name: 'full', from: 2, to: 6 },
@@ -169,7 +132,7 @@ describe('on the toy tree', () => {
 
   it('asks for the F1 that it is told', async () => {
     // Latent 0 fires with feature 0 and with feature 19 (a leaf, P = 0.05): precision 0.15 / 0.1925.
-    const sae = perfectSae(tree.directions, 20, [0]);
+    const sae = perfectSae(device, tree.directions, 20, [0]);
     const dual = dualRows(tree.directions, 20, 20);
     const both = dual.subarray(0, 20).map((w, k) => w + dual[19 * 20 + k]);
     const blurred = { ...linearSae(device, 20, both, tree.directions.subarray(0, 20)), forest: new Forest([-1]) };
@@ -188,7 +151,7 @@ describe('on the toy tree', () => {
 
   it('draws the piece where most was found, with what is wrong in it', async () => {
     // Features 4 … 7 are the second tree; its last child hangs under a child, and a leaf under the root.
-    const sae = perfectSae(tree.directions, 20, [4, 5, 7, 15, 0, 1], [-1, 0, 1, 0, -1, 3]);
+    const sae = perfectSae(device, tree.directions, 20, [4, 5, 7, 15, 0, 1], [-1, 0, 1, 0, -1, 3]);
     const rows = toyTreeRows(tree);
     const { details } = await recoverTruth(device, sae, rows, NONE);
     const piece = tellingPiece(rows.truth, details);
@@ -211,7 +174,7 @@ describe('on the synthetic benchmark', () => {
     const bench = await SynthBench.open(2, { ...settings, heldOutRows: 4000 });
     const source = synthBenchRows(bench);
     for (const parents of [undefined, [...bench.truth.parent]]) {
-      const sae = perfectSae(bench.directions, 48, rowsOf(40), parents);
+      const sae = perfectSae(device, bench.directions, 48, rowsOf(40), parents);
       const found = await recoverTruth(device, sae, source, NONE, { batchRows: 500 });
       expect(found.features_recovered).toBe(found.features);
       expect(found.features).toBeGreaterThan(35);

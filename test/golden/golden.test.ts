@@ -172,6 +172,58 @@ describe('golden', () => {
       expect(code).toBe(1);
     });
 
+    it.each([
+      ['hierarchy-pairs', '"hamming_or_per_token": 2.05', '"hamming_or_per_token": 2.06', 'hamming_or_per_token'],
+      [
+        'hierarchy-pairs',
+        '"conditional_spearman_max": 0.428',
+        '"conditional_spearman_max": 0.429',
+        'conditional_spearman',
+      ],
+      [
+        'hierarchy-pairs',
+        '"activation_dominance": null',
+        '"activation_dominance": 0.5',
+        'activation_dominance: defined',
+      ],
+      ['hierarchy-tree', '"score_top3": 0.428', '"score_top3": 0.429', 'score_top3'],
+      ['hierarchy-tree', '"5,6": 0.7058', '"5,6": 0.7059', 's_cov'],
+    ])('%s: finds %s altered', async (metric, before, after, quantity) => {
+      const folder = join(scratch, metric, 'a');
+      cpSync(join(FIXTURES, 'metrics', metric, 'a'), folder, { recursive: true });
+      const path = join(folder, 'expected.json');
+      const text = readFileSync(path, 'utf8');
+      expect(text).toContain(before);
+      writeFileSync(path, text.replace(before, after));
+      const { code, out } = await run(folder);
+      expect(failures(out)[0]?.trim().slice(0, quantity.length)).toBe(quantity);
+      ['W_dec', 'mcc'],
+      ['x_hat', 'explained_variance'],
+      ['code', 'l0'],
+    ])('ground-truth: finds an altered %s', async (tensor, quantity) => {
+      const folder = join(scratch, 'ground-truth', 'a');
+      cpSync(join(FIXTURES, 'metrics/ground-truth/a'), folder, { recursive: true });
+      shift(tensor, 0.5, join('ground-truth/a', 'inputs.safetensors'));
+      expect(
+        failures(out).some((line) => line.trim().startsWith(quantity)),
+        out.join('\n'),
+      ).toBe(true);
+      expect(code).toBe(1);
+    });
+
+    it.each([
+      ['"recall": 1.0', '"recall": 0.9', 'perfect up to renaming: edge'],
+      ['"skips_a_level": 0', '"skips_a_level": 1', 'perfect up to renaming: kinds of error'],
+      ['"root_accuracy": 1.0', '"root_accuracy": 0.5', 'perfect up to renaming: depth error, root accuracy'],
+    ])('tree-recovery: finds %s altered', async (before, after, quantity) => {
+      const path = join(scratch, 'tree-recovery', 'a', 'expected.json');
+      cpSync(join(FIXTURES, 'metrics/tree-recovery/a'), join(path, '..'), { recursive: true });
+      writeFileSync(path, readFileSync(path, 'utf8').replace(before, after));
+      const { code, out } = await run(path);
+      expect(failures(out).map((line) => line.trim().split('  ')[0])).toEqual([quantity]);
+      expect(code).toBe(1);
+    });
+
     it('says which it has no adapter for', async () => {
       const { code, out } = await run(copy('toast'));
       expect(out[1]).toMatch(/skipped: no adapter for "toast"; there are: .*synthsae/);

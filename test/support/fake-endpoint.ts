@@ -24,7 +24,8 @@ export class FakeEndpoint {
   /** Base URL. */
   url = '';
   /** All requests to chat completions, the oldest first. */
-  readonly seen: { readonly body: ChatRequest; readonly headers: IncomingMessage['headers']; readonly at: number }[] = [];
+  readonly seen: { readonly body: ChatRequest; readonly headers: IncomingMessage['headers']; readonly at: number }[] =
+    [];
   /** Text of the answer to a request. */
   answer: (request: ChatRequest) => string = () => 'Explanation: something';
   /** Failure for the request with a number, counted from 0. */

@@ -15,7 +15,7 @@ import { NULL_DRAWS, streamTruth, type TruthStream, type ViewTruth } from './tru
 
 /** Rows with parent and child on, and with the parent alone, that an edge needs to count. */
 const MIN_ROWS = 10;
-/** Edges, or features, that a mean needs. */
+/** Parents, or features, that a mean needs: they are what the bootstrap resamples. */
 const MIN_COUNT = 3;
 
 export const TRUTH_METRICS = [
@@ -54,13 +54,7 @@ class ViewMetrics {
   readonly #main: string;
   readonly #null: string;
 
-  constructor(
-    view: ViewTruth,
-    stream: TruthStream,
-    truth: Forest,
-    directions: TruthDirections,
-    context: EvalContext,
-  ) {
+  constructor(view: ViewTruth, stream: TruthStream, truth: Forest, directions: TruthDirections, context: EvalContext) {
     this.#view = view;
     this.#stream = stream;
     this.#truth = truth;
@@ -86,8 +80,7 @@ class ViewMetrics {
     };
   }
 
-  #isCounted = ({ parent, rows }: EdgeCount): boolean =>
-    rows >= MIN_ROWS && this.#view.main.isFound[parent] === 1;
+  #isCounted = ({ parent, rows }: EdgeCount): boolean => rows >= MIN_ROWS && this.#view.main.isFound[parent] === 1;
 
   #rate(): Metric {
     const definition =
@@ -152,7 +145,8 @@ class ViewMetrics {
     const meaning = { unit: 'latents', definition };
     const counted = split.map((value) => (Number.isNaN(value) ? 0 : 1));
     const count = counted.reduce((sum, value) => sum + value, 0);
-    if (count < MIN_COUNT) return insufficient(`${count} features are found, ${MIN_COUNT} are needed`, { n: count, ...meaning });
+    if (count < MIN_COUNT)
+      return insufficient(`${count} features are found, ${MIN_COUNT} are needed`, { n: count, ...meaning });
     const label = `${size} features`;
     const bootstrap = new Bootstrap({ count: size, of: new Int32Array(0), label }, this.#context.seed);
     const values = split.map((value) => (Number.isNaN(value) ? 0 : value));
@@ -168,7 +162,8 @@ class ViewMetrics {
       `absorption is about this share; ${this.#main}`;
     const meaning = { unit: 'share of parents', definition };
     const count = occurs.reduce((sum, value) => sum + value, 0);
-    if (count < MIN_COUNT) return insufficient(`${count} parents occur, ${MIN_COUNT} are needed`, { n: count, ...meaning });
+    if (count < MIN_COUNT)
+      return insufficient(`${count} parents occur, ${MIN_COUNT} are needed`, { n: count, ...meaning });
     return this.#bootstrap().ratio(found, occurs, meaning);
   }
 
@@ -181,9 +176,10 @@ class ViewMetrics {
   ): Metric {
     const { edges } = this.#view;
     const chosen = [...edges.keys()].filter((i) => isCounted(edges[i]));
-    const count = chosen.length;
-    if (count < MIN_COUNT) {
-      return insufficient(`${count} edges occur and are found, ${MIN_COUNT} are needed`, { n: count, ...meaning });
+    const parents = new Set(chosen.map((i) => edges[i].parent)).size;
+    if (parents < MIN_COUNT) {
+      const why = `edges of ${parents} parents occur and are found, those of ${MIN_COUNT} are needed`;
+      return insufficient(why, { n: chosen.length, ...meaning });
     }
     const sums = new Float64Array(this.#parents.length);
     const counts = new Float64Array(this.#parents.length);

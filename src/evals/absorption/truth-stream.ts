@@ -135,12 +135,7 @@ async function reader(
 }
 
 /** `[draws][features]` latents of a range with about the frequencies of the main ones. */
-function randomOfEqualFrequency(
-  main: Int32Array,
-  fired: Float64Array,
-  { from, to }: View,
-  seed: number,
-): Int32Array[] {
+function randomOfEqualFrequency(main: Int32Array, fired: Float64Array, { from, to }: View, seed: number): Int32Array[] {
   const order = Array.from({ length: to - from }, (_, i) => from + i).sort((a, b) => fired[a] - fired[b] || a - b);
   const rank = new Map(order.map((latent, i) => [latent, i]));
   return Array.from({ length: NULL_DRAWS }, (_, draw) => {

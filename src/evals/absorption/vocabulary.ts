@@ -6,8 +6,12 @@ const BEGINNING = /^[▁Ġ]/;
 const WORD = /^[▁Ġ]?([A-Za-z]{2,})$/;
 
 export interface Vocabulary {
+  /** Tokens of words begin with a space. */
+  readonly marksBeginnings: boolean;
   /** The word that a token is by itself; undefined for anything else, fragments without a space before them too. */
   wordOf(token: number): string | undefined;
+  /** As the vocabulary writes it. */
+  textOf(token: number): string;
   /** Whether a token goes on with the word before it. */
   continues(token: number): boolean;
 }
@@ -19,6 +23,8 @@ export function readVocabulary(tokenizer: Tokens): Vocabulary {
   const texts = Array.from({ length: tokenizer.size }, (_, id) => tokenizer.token(id));
   const marksBeginnings = texts.some((text) => BEGINNING.test(text) && WORD.test(text));
   return {
+    marksBeginnings,
+    textOf: (token) => texts[token] ?? '',
     wordOf(token) {
       const text = texts[token] ?? '';
       return marksBeginnings && !BEGINNING.test(text) ? undefined : WORD.exec(text)?.[1];

@@ -3,29 +3,34 @@ import type { RowOrigins } from '../../activations/source.ts';
 import { Random } from '../../core/random.ts';
 import type { HeldOutRows } from '../held-out-rows.ts';
 import type { Vocabulary } from './vocabulary.ts';
+import type { Occurrence } from './word-properties.ts';
 
 export interface WordRows {
   readonly d: number;
   /** `[rows, d]` raw activations. */
   readonly x: Float32Array;
-  /** `[rows]` the word at each. */
-  readonly words: readonly string[];
+  /** `[rows]` what stands at each. */
+  readonly occurrences: readonly Occurrence[];
   /** `[rows]` 1 where the word is kept for the test: all its rows are, and those of its other spellings. */
   readonly isTest: Uint8Array;
 }
 
-/** Of each spelling; more rows of usual words would say little new. */
-const ROWS_PER_WORD = 8;
+/** Of each token; more rows of usual words would say little new. */
+const ROWS_PER_WORD = 32;
 const MAX_ROWS = 10_000;
 /** Share of the words that probes are not trained on. */
-export const TEST_SHARE = 0.2;
+const TEST_SHARE = 0.2;
 
 /** Whether a word is kept for the test. It depends on the seed and on its letters alone. */
 export function isTestWord(word: string, seed: number): boolean {
   return new Random(seed, 'evals', 'absorption', 'test word', word.toLowerCase()).uniform() < TEST_SHARE;
 }
 
-/** Words that are one token in running text: the first held-out rows of each, the same number of every word if need be. */
+export function wordRows(x: Float32Array, d: number, occurrences: readonly Occurrence[], seed: number): WordRows {
+  return { d, x, occurrences, isTest: Uint8Array.from(occurrences, ({ word }) => Number(isTestWord(word, seed))) };
+}
+
+/** Words that are one token in running text: the first held-out rows of each, as many of every word as there is room for. */
 export async function wordsInContext(
   rows: HeldOutRows,
   origins: RowOrigins,
@@ -42,25 +47,35 @@ export async function wordsInContext(
       x.set(raw.subarray(at, at + d), next * d);
     }
   }
-  const words = chosen.map((row) => vocabulary.wordOf(origins.tokens[row])!);
-  return { d, x, words, isTest: Uint8Array.from(words, (word) => Number(isTestWord(word, seed))) };
+  const occurrences = chosen.map((row): Occurrence => {
+    const before = isNext(origins, row - 1) ? vocabulary.textOf(origins.tokens[row - 1]) : undefined;
+    return { word: vocabulary.wordOf(origins.tokens[row])!, before };
+  });
+  return wordRows(x, d, occurrences, seed);
 }
 
 /** Ascending. */
-function chooseRows(rows: number, { tokens, pos, doc }: RowOrigins, vocabulary: Vocabulary): number[] {
+function chooseRows(rows: number, origins: RowOrigins, vocabulary: Vocabulary): number[] {
   const seen = new Map<number, number>();
-  /** How often the word had come before. */
+  /** `before`: how often the token had come before. */
   const found: { row: number; before: number }[] = [];
   for (let row = 0; row < rows; row++) {
-    const token = tokens[row];
+    const token = origins.tokens[row];
     const before = seen.get(token) ?? 0;
     if (before === ROWS_PER_WORD || vocabulary.wordOf(token) === undefined) continue;
-    const isFollowed = row + 1 < rows && doc[row + 1] === doc[row] && pos[row + 1] === pos[row] + 1;
-    if (isFollowed && vocabulary.continues(tokens[row + 1])) continue;
+    if (isNext(origins, row) && vocabulary.continues(origins.tokens[row + 1])) continue;
     seen.set(token, before + 1);
     found.push({ row, before });
   }
   let most = ROWS_PER_WORD;
   while (most > 1 && found.filter(({ before }) => before < most).length > MAX_ROWS) most--;
-  return found.filter(({ before }) => before < most).slice(0, MAX_ROWS).map(({ row }) => row);
+  return found
+    .filter(({ before }) => before < most)
+    .slice(0, MAX_ROWS)
+    .map(({ row }) => row);
+}
+
+/** Whether the row after this one, if both exist, is the next token of the same text. */
+function isNext({ doc, pos }: RowOrigins, row: number): boolean {
+  return row >= 0 && row + 1 < doc.length && doc[row + 1] === doc[row] && pos[row + 1] === pos[row] + 1;
 }

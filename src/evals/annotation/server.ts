@@ -37,10 +37,10 @@ export function annotationApp(items: readonly Item[], store: AnswerStore, isOwnH
     await next();
     context.header('Cache-Control', 'no-store');
     context.header('X-Content-Type-Options', 'nosniff');
-    context.header('Content-Security-Policy', "default-src 'self'; frame-ancestors 'none'");
+    context.header('Content-Security-Policy', "default-src 'self'; img-src data:; frame-ancestors 'none'");
     return undefined;
   });
-  app.use(bodyLimit({ maxSize: MAX_BODY }));
+  app.use(bodyLimit({ maxSize: MAX_BODY, onError: (context) => context.json({ error: 'too large' }, 413) }));
   app.onError((error, context) => {
     if (error instanceof AnswerRefused) return context.json({ error: error.message }, 400);
     if (error instanceof SaeforestError) return context.json({ error: error.message }, 500);

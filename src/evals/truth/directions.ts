@@ -22,11 +22,16 @@ export interface NearestDirections {
   readonly isExact: boolean;
 }
 
-/** @param decoder `[latents, d]`; @param directions `[features, d]` */
-export function nearestDirections(decoder: Float32Array, directions: Float32Array, d: number): NearestDirections {
+/** @param decoder `[latents, d]`; @param directions `[features, d]`; @param mostCosines up to which the matching is exact */
+export function nearestDirections(
+  decoder: Float32Array,
+  directions: Float32Array,
+  d: number,
+  mostCosines = MOST_COSINES,
+): NearestDirections {
   const [latents, features] = [decoder.length / d, directions.length / d];
   const matchedCosine = new Float64Array(features);
-  if (latents * features <= MOST_COSINES) {
+  if (latents * features <= mostCosines) {
     const cosines = absoluteCosines(decoder, directions, d);
     const { nearest, oneToOne } = matchLatents(cosines, latents, features);
     oneToOne.forEach((j, i) => {

@@ -1,0 +1,93 @@
+/** The top level of H-SAE absorbs less than a flat SAE, and less so the wider it is. */
+import type { Claim } from '../claim.ts';
+import { compareMetrics, compareSides, type Question, type Side } from '../compare.ts';
+import { derive } from '../derived.ts';
+import { verdictOf, type Comparison } from '../judge.ts';
+import type { Lab } from '../lab.ts';
+import { hSae, topk } from '../recipes.ts';
+import type { DataName } from '../scales.ts';
+import { say, sayDetectable } from '../words.ts';
+import type { Metric } from '../../evals/metric.ts';
+import { WIDTHS } from './compute.ts';
+
+/** Against the truth on W, by first letters or word properties on S. */
+export const ABSORPTION = { W: 'absorption.truth_absorption_rate', S: 'absorption.absorption_full' } as const;
+
+export const hsaeAbsorption: Claim = {
+  id: 'hsae-absorption',
+  paper: 'h-sae',
+  statement: 'Less absorption than a flat SAE, growing more slowly with width.',
+  published: 'a figure only (figure 5a)',
+  protocol:
+    'Top level of h-sae (as published, sub-latents left out) against topk of the same width and k at three widths (× 1, 2, 4), 3 seeds: ' +
+    'absorption against the known concepts on W, of first letters (word properties in small vocabularies) on S; slope = rate at the ' +
+    'largest width − rate at the smallest. Beside it topk with 2k active latents, the total L0 of h-sae.',
+  rule: 'The rate is lower at every width, and the slope is smaller.',
+  async test(lab) {
+    const comparisons: Comparison[] = [];
+    const trends: string[] = [];
+    for (const data of lab.available('W', 'S')) {
+      const pairs = WIDTHS.map((share) => pairAt(lab, data, Math.round(share * lab.size(data).width)));
+      await lab.train(pairs.flatMap(({ a, b, atTotal }) => [a.spec, b.spec, atTotal.spec]));
+      const question: Question = {
+        what: 'absorption',
+        metric: ABSORPTION[data],
+        claimed: { is: 'lower' },
+        matching: 'top width and k',
+      };
+      for (const { width, a, b, atTotal } of pairs) {
+        const what = `absorption, width ${width}`;
+        comparisons.push(
+          await compareSides(lab, a, b, { ...question, what }),
+          await compareSides(lab, a, atTotal, { ...question, what, matching: 'total L0', decides: false }),
+        );
+      }
+      const [ofA, ofB] = [
+        await slopes(
+          lab,
+          pairs.map(({ a }) => a),
+          ABSORPTION[data],
+        ),
+        await slopes(
+          lab,
+          pairs.map(({ b }) => b),
+          ABSORPTION[data],
+        ),
+      ];
+      const slope = compareMetrics(data, ['h-sae, top level', ofA], ['topk', ofB], {
+        ...question,
+        what: 'slope of absorption',
+      });
+      comparisons.push(slope);
+      trends.push(`${say(slope.valueA)} against ${say(slope.valueB)} on ${data}`);
+    }
+    return {
+      verdict: verdictOf(comparisons),
+      because:
+        `From the smallest to the largest width the rate changes by ${trends.join(', ')} (top level of h-sae against topk). The top level ` +
+        'is trained to leave a part of every input to the sub-latents, so that its own reconstruction is worse than that of topk: a ' +
+        `lower rate may be bought with it.${sayDetectable(comparisons)}`,
+      comparisons,
+    };
+  },
+};
+
+function pairAt(lab: Lab, data: DataName, width: number): { width: number; a: Side; b: Side; atTotal: Side } {
+  const spec = hSae(lab, data, { width });
+  const { k } = spec.keys as { k: number };
+  return {
+    width,
+    a: { name: 'h-sae, top level', spec, view: 'top' },
+    b: { name: 'topk', spec: topk(lab, data, { width, k }) },
+    atTotal: { name: 'topk with 2k', spec: topk(lab, data, { width, k: 2 * k }) },
+  };
+}
+
+/** Last minus first, seed by seed. */
+async function slopes(lab: Lab, sides: readonly Side[], metric: Question['metric']): Promise<Metric[]> {
+  const [first, last] = [sides[0], sides.at(-1)!];
+  const low = await lab.metric(first.spec, metric, first.view);
+  const high = await lab.metric(last.spec, metric, last.view);
+  const definition = 'rate at the largest width − rate at the smallest';
+  return high.map((one, s) => derive([one, low[s]], (x, y) => x - y, { unit: one.unit, definition }));
+}

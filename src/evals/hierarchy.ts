@@ -1,0 +1,85 @@
+/**
+ * The suite `hierarchy`: whether the forest of an SAE is one, by every measure of the papers (methods 2.5, 5.5, 7.9), each beside what
+ * random families of the same sizes and random latents of the same frequencies give.
+ */
+import { familiesOf } from '../forest/families.ts';
+import type { EvalContext } from './context.ts';
+import { forestOf } from './forest-of.ts';
+import { compositionMetric } from './hierarchy/composition.ts';
+import { directionMetrics } from './hierarchy/directions.ts';
+import { firingMetrics, type Activity } from './hierarchy/firing-metrics.ts';
+import { sampleHeldOut, type FiringSample } from './hierarchy/firing-sample.ts';
+import { FAMILY_MEASURES, PAIR_MEASURES, type FamilyName, type PairName } from './hierarchy/firing-statistics.ts';
+import { hitRates } from './hierarchy/hit-rate.ts';
+import { nullFamilies } from './hierarchy/null-families.ts';
+import { MIN_SAMPLES } from './hierarchy/rules.ts';
+import { siblingOverlap } from './hierarchy/sibling-overlap.ts';
+import { siblingSimilarity } from './hierarchy/top-inputs.ts';
+import { Bootstrap, metric, type Metric, type SuiteResult } from './metric.ts';
+
+/** @throws InputError if the source holds no held-out rows */
+export async function evaluateHierarchy(context: EvalContext): Promise<SuiteResult> {
+  const { device, sae, seed, onProgress } = context;
+  const { forest, how } = await forestOf(context);
+  const sample = await sampleHeldOut(context);
+  const { active, held, dictionary, units, isCut } = sample;
+  const families = familiesOf(forest);
+  const judged = { families, how };
+  const nulls = nullFamilies(
+    forest,
+    Float64Array.from({ length: sae.width }, (_, i) => active.countOf(i)),
+    seed,
+  );
+  const bootstrap = new Bootstrap(units, seed);
+  const keepsReplicates = !isCut;
+  const isLive = (latent: number): boolean => active.countOf(latent) >= MIN_SAMPLES;
+  return {
+    metrics: {
+      pairs: pairCount(families.child.length, how),
+      ...firingMetrics(aboveZero(sample), judged, nulls, bootstrap, keepsReplicates),
+      ...firingMetrics(contributing(sample), judged, nulls, bootstrap, keepsReplicates),
+      ...siblingOverlap(active, judged, nulls, bootstrap, { seed, keepsReplicates }),
+      sibling_similarity: await siblingSimilarity(active, held, judged, nulls, seed),
+      ...directionMetrics(dictionary, sae.d, judged, isLive, nulls, seed),
+      ...(await hitRates({
+        firings: active,
+        held,
+        dictionary,
+        forest,
+        how,
+        seed,
+        onProgress: (done, total) => onProgress('probes', done, total),
+      })),
+      composition: await compositionMetric(device, dictionary, sae.d, seed),
+    },
+    views: {},
+    skipped: {},
+  };
+}
+
+/** A latent is active where the papers say so: a > 0. */
+function aboveZero({ active }: FiringSample): Activity {
+  return {
+    firings: active,
+    suffix: '',
+    active: 'a > 0',
+    pairs: Object.keys(PAIR_MEASURES) as PairName[],
+    families: Object.keys(FAMILY_MEASURES) as FamilyName[],
+  };
+}
+
+/** Latents of gated experts may be on at every token of their parent at values that add nothing: so the counts once more without those. */
+function contributing({ contributing: firings }: FiringSample): Activity {
+  return {
+    firings,
+    suffix: '_contributing',
+    active: 'a > 0 and a ‖d‖ ≥ 0.1 · √(mean ‖x‖²)',
+    pairs: ['p_parent_given_child', 'p_child_given_parent'],
+    families: ['refinement_frequency'],
+  };
+}
+
+function pairCount(count: number, how: string): Metric {
+  const definition = `number of links (parent, child) of ${how}; a count, so the interval has no width`;
+  return metric(count, count, count, { n: count, unit: 'pairs', definition });
+}

@@ -1,0 +1,172 @@
+/** The metrics of pairs and families on a sample of rows, with their intervals, and the same under the nulls. */
+import type { Families } from '../../forest/families.ts';
+import type { Firings } from '../../forest/firings.ts';
+import { sumFamilies } from '../../forest/family-sums.ts';
+import { sumFamiliesRanked, type RankedSums } from '../../forest/rank-correlation.ts';
+import { dot, type Bootstrap, type Metrics } from '../metric.ts';
+import {
+  FAMILY_MEASURES,
+  judgedFamilies,
+  judgedPairs,
+  meanOverFamilies,
+  meanOverPairs,
+  mismatches,
+  PAIR_MEASURES,
+  type FamilyName,
+  type FiringTotals,
+  type PairName,
+} from './firing-statistics.ts';
+import { allBesideNulls, type NullFamilies } from './null-families.ts';
+import { resampled, type Described, type Values } from './resampling.ts';
+import { MIN_ITEMS, MIN_SAMPLES, type JudgedFamilies } from './rules.ts';
+
+/** What is measured, and how names and definitions say so. */
+export interface Activity {
+  readonly firings: Firings;
+  /** Of the names, `''` or `'_contributing'`. */
+  readonly suffix: string;
+  /** When a latent counts as active. */
+  readonly active: string;
+  readonly pairs: readonly PairName[];
+  readonly families: readonly FamilyName[];
+}
+
+export function firingMetrics(
+  activity: Activity,
+  { families, how }: JudgedFamilies,
+  nulls: NullFamilies,
+  bootstrap: Bootstrap,
+  keepsReplicates: boolean,
+): Metrics {
+  const own = new Measured(activity, families, bootstrap.units.of);
+  const rowsByUnit = new Float64Array(bootstrap.units.count);
+  for (const unit of bootstrap.units.of) rowsByUnit[unit]++;
+  const metrics = resampled(
+    bootstrap,
+    (weights) => own.values(weights, rowsByUnit),
+    own.meanings(how),
+    keepsReplicates,
+  );
+  const rows = new Float64Array([activity.firings.rows]);
+  return allBesideNulls(metrics, nulls, (of) => new Measured(activity, of).values(new Float64Array([1]), rows));
+}
+
+/** The sums of some families, and which pairs and families have enough rows. */
+class Measured {
+  readonly #activity: Activity;
+  readonly #families: Families;
+  readonly #sums: Pick<RankedSums, 'pairs' | 'families'> & Partial<RankedSums>;
+  readonly #largest: Float32Array;
+  readonly #judgedPairs: ReadonlyMap<PairName, Int32Array>;
+  readonly #judgedFamilies: ReadonlyMap<FamilyName, Int32Array>;
+  readonly #levels: number;
+
+  /** @param unitOf unit of each row; all are one without it */
+  constructor(activity: Activity, families: Families, unitOf?: Int32Array) {
+    this.#activity = activity;
+    this.#families = families;
+    const sum = activity.families.includes('conditional_correlation') ? sumFamiliesRanked : sumFamilies;
+    this.#sums = sum(activity.firings, families, unitOf);
+    this.#largest = largestActivations(activity.firings);
+    this.#levels = families.level.reduce((most, level) => Math.max(most, level + 1), 0);
+    const units = unitOf === undefined || unitOf.length === 0 ? 1 : unitOf[unitOf.length - 1] + 1;
+    const totals = this.#totals(new Float64Array(units).fill(1));
+    const { pairs: pairNames, families: familyNames } = activity;
+    this.#judgedPairs = new Map(
+      pairNames.map((name) => [name, judgedPairs(name, totals, families, MIN_SAMPLES)] as const),
+    );
+    this.#judgedFamilies = new Map(
+      familyNames.map((name) => [name, judgedFamilies(name, totals, families, MIN_SAMPLES)] as const),
+    );
+  }
+
+  #totals(weights: Float64Array): FiringTotals {
+    const { pairs, families, ranks } = this.#sums;
+    const totals = { pairs: pairs.weighted(weights), families: families.weighted(weights), largest: this.#largest };
+    return ranks ? { ...totals, ranks: ranks.weighted(weights) } : totals;
+  }
+
+  /** @param rows of each unit */
+  values(weights: Float64Array, rows: Float64Array): Values {
+    const { suffix } = this.#activity;
+    const totals = this.#totals(weights);
+    const values: Record<string, number> = {};
+    for (const [name, pairs] of this.#judgedPairs) {
+      values[name + suffix] = meanOverPairs(name, totals, this.#families, pairs);
+    }
+    for (const [name, families] of this.#judgedFamilies) {
+      values[name + suffix] = meanOverFamilies(name, totals, families);
+    }
+    const perToken = mismatches(totals, this.#families, this.#levels).map((sum) => sum / dot(weights, rows));
+    const used = this.#usedLevels();
+    values[`or_hamming${suffix}`] = used.reduce((sum, level) => sum + perToken[level], 0) / used.length;
+    for (const level of used) values[hammingOf(level)] = perToken[level];
+    return values;
+  }
+
+  /** Levels of which some latent is a parent. */
+  #usedLevels(): number[] {
+    return [...new Set(this.#families.level)].toSorted((a, b) => a - b);
+  }
+
+  meanings(how: string): Record<string, Described> {
+    const { suffix, active, firings, families: familyNames, pairs: pairNames } = this.#activity;
+    const { child, parent } = this.#families;
+    const where = `; held-out rows (${firings.rows.toLocaleString('en')}), active: ${active}, ${how}`;
+    const few = (count: number, of: number, what: string, needs: string): Pick<Described, 'insufficient'> =>
+      count >= MIN_ITEMS
+        ? {}
+        : { insufficient: `${count} of ${of} ${what} have at least ${MIN_SAMPLES} ${needs}; ${MIN_ITEMS} are needed` };
+    const meanings: Record<string, Described> = {};
+    for (const name of pairNames) {
+      const n = this.#judgedPairs.get(name)!.length;
+      const { definition, needs } = PAIR_MEASURES[name];
+      meanings[name + suffix] = {
+        n,
+        unit: 'mean over pairs',
+        definition: `mean over the pairs (parent, child) with at least ${MIN_SAMPLES} ${needs} of ${definition}${where}`,
+        ...few(n, child.length, 'pairs', needs),
+      };
+    }
+    for (const name of familyNames) {
+      const n = this.#judgedFamilies.get(name)!.length;
+      const { definition, needs } = FAMILY_MEASURES[name];
+      meanings[name + suffix] = {
+        n,
+        unit: 'mean over parents',
+        definition: `mean over the parents with at least ${MIN_SAMPLES} ${needs} of ${definition}${where}`,
+        ...few(n, parent.length, 'parents', needs),
+      };
+    }
+    const used = this.#usedLevels();
+    const hamming =
+      'HSAE’s Hamming distance, mean over tokens of Σ_p 1[p ≠ some child active] over the parents p with children';
+    const enough =
+      parent.length >= MIN_ITEMS
+        ? {}
+        : { insufficient: `${parent.length} latents have children; ${MIN_ITEMS} are needed` };
+    meanings[`or_hamming${suffix}`] = {
+      n: parent.length,
+      unit: 'parents per token',
+      definition: `${hamming}${used.length > 1 ? ` of one level, and over the ${used.length} levels that have them` : ''}${where}`,
+      ...enough,
+    };
+    if (used.length > 1 && suffix === '') {
+      for (const level of used) {
+        const n = this.#families.level.filter((of) => of === level).length;
+        const meaning = { n, unit: 'parents per token', definition: `${hamming} on level ${level}${where}` };
+        meanings[hammingOf(level)] = { ...meaning, ...enough };
+      }
+    }
+    return meanings;
+  }
+}
+
+const hammingOf = (level: number): string => `or_hamming_level_${level}`;
+
+/** `[F]` over all rows. */
+export function largestActivations({ width, latent, strength }: Firings): Float32Array {
+  const largest = new Float32Array(width);
+  for (let e = 0; e < latent.length; e++) largest[latent[e]] = Math.max(largest[latent[e]], strength[e]);
+  return largest;
+}
