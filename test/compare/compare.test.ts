@@ -3,6 +3,7 @@ import { parseColumn, valueIn } from '../../src/compare/columns.ts';
 import { compare, type Test } from '../../src/compare/compare.ts';
 import { familyOf } from '../../src/compare/matched.ts';
 import { rowsOf } from '../../src/compare/rows.ts';
+import type { ComparedRun } from '../../src/compare/runs.ts';
 import { besideNull, insufficient, type Metric } from '../../src/evals/metric.ts';
 import { family, fakeRun, score } from './support.ts';
 
@@ -11,6 +12,10 @@ const COLUMNS = ['core.l0_total', 'core.variance_explained'].map(parseColumn);
 function tested(test: Test | undefined): Exclude<Test['difference'], { refused: string }> {
   if (!test || 'refused' in test.difference) throw new Error(JSON.stringify(test));
   return test.difference;
+}
+
+function sized(width: number, k: number): ComparedRun {
+  return fakeRun(`w${width}k${k}`, { settings: { width, k }, core: { l0_total: score(k, `${width}`) } });
 }
 
 describe('rows', () => {
@@ -118,9 +123,7 @@ describe('a comparison', () => {
   });
 
   it('has a family of equally sparse sizes where parameters are matched', () => {
-    const of = (width: number, k: number) =>
-      fakeRun(`w${width}k${k}`, { settings: { width, k }, core: { l0_total: score(k, `${width}`) } });
-    const rows = rowsOf([of(32, 4), of(64, 4), of(64, 8)]);
+    const rows = rowsOf([sized(32, 4), sized(64, 4), sized(64, 8)]);
     const labels = (match: 'l0' | 'flops' | 'parameters'): string[] =>
       familyOf(match, rows[1], rows).map(({ label }) => label);
     expect(labels('l0')).toEqual(['topk width=64 k=4', 'topk width=64 k=8']);
