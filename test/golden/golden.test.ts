@@ -197,6 +197,10 @@ describe('golden', () => {
       writeFileSync(path, text.replace(before, after));
       const { code, out } = await run(folder);
       expect(failures(out)[0]?.trim().slice(0, quantity.length)).toBe(quantity);
+      expect(code).toBe(1);
+    });
+
+    it.each([
       ['W_dec', 'mcc'],
       ['x_hat', 'explained_variance'],
       ['code', 'l0'],
@@ -204,6 +208,7 @@ describe('golden', () => {
       const folder = join(scratch, 'ground-truth', 'a');
       cpSync(join(FIXTURES, 'metrics/ground-truth/a'), folder, { recursive: true });
       shift(tensor, 0.5, join('ground-truth/a', 'inputs.safetensors'));
+      const { code, out } = await run(folder);
       expect(
         failures(out).some((line) => line.trim().startsWith(quantity)),
         out.join('\n'),
