@@ -24,6 +24,12 @@ type Report = Record<string, Metric> & {
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder.path, name);
 
+function forestFile(parent: Int32Array): string {
+  const path = at('forest.safetensors');
+  writeSafetensors(path, { parent: { dtype: 'I32', shape: [parent.length], data: parent } });
+  return path;
+}
+
 async function train(arch: string, acts: string, ...settings: string[]): Promise<string> {
   const out = at(`${arch}-${settings.length}`);
   const sets = settings.flatMap((setting) => ['--set', setting]);
@@ -105,12 +111,6 @@ describe('eval', () => {
   describe('--forest', () => {
     /** h-sae of 16 experts with its default of 16 atoms each. */
     const width = 16 * 17;
-    function forestFile(parent: Int32Array): string {
-      const path = at('forest.safetensors');
-      writeSafetensors(path, { parent: { dtype: 'I32', shape: [parent.length], data: parent } });
-      return path;
-    }
-
     it('is judged in place of the own one, by the suite hierarchy', async () => {
       const parent = Int32Array.from({ length: width }, (_, i) => (i < 16 ? -1 : i % 16));
       const rows = ['--suite', 'hierarchy', '--rows', '1k'];
