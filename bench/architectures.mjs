@@ -2,7 +2,7 @@
 /**
  * All architectures on the same activations: equal tokens, parameters as near as possible to those of a flat SAE of --width
  * latents, settings of bench/settings.mjs. Those that aim at the same L0 are trained together on one stream. Measured on held-out
- * documents with the suite `core`. What the results file already holds is not measured again; a run that was stopped goes on.
+ * documents with the suites `core` and `hierarchy`. What the results file already holds is not measured again; a run that was stopped goes on.
  * Build first (npm run build):
  *
  *   node bench/architectures.mjs --acts DIR [--model DIR] [--tokens 2M] [--width N] [--only topk,h-sae] [--at 32,16,64]
@@ -24,12 +24,10 @@ import { Optimizer } from '../dist/engine/optim.js';
 import { openHarvestedModel } from '../dist/evals/harvested-model.js';
 import { suites } from '../dist/evals/suites.js';
 import { architectureNamed, architectures } from '../dist/sae/registry.js';
-import { Reconstructor } from '../dist/sae/reconstructor.js';
 import { resolveConfig } from '../dist/training/config.js';
 import { openRun } from '../dist/training/runs.js';
 import { openSource } from '../dist/training/sources.js';
 import { trainStep } from '../dist/training/step.js';
-import { DEFINITION, parentGivenChild } from './parent-given-child.mjs';
 import { settings } from './settings.mjs';
 
 const { values: flags } = parseArgs({
@@ -127,7 +125,7 @@ async function measure(folder) {
     const source = await openSource(run.config.common, 'none');
     const model = await openHarvestedModel(flags.acts, flags.model);
     if (typeof model === 'string') terminal.note(`without the language model: ${model}`);
-    const { metrics } = await suites.core.measure({
+    const context = {
       device,
       sae: withFullView(run.sae),
       source,
@@ -138,8 +136,9 @@ async function measure(folder) {
       seed: SEED,
       onProgress: (what, done, total) =>
         terminal.progress(`${run.sae.architecture}: ${done} of ${total} ${what}`, done === total),
-    });
-    const parents = await parentGivenChild(run.sae.forest, heldOutCodes(device, run, source));
+    };
+    const { metrics } = await suites.core.measure(context);
+    const parents = run.sae.forest ? await parentGivenChild(context) : null;
     const step = await timeSteps(device, run, source);
     await source.close();
     const shown = METRICS.flatMap((name) => {
@@ -161,15 +160,10 @@ function withFullView(sae) {
   return { architecture, d, width, views, outputBias, forest, standardizes, ...own };
 }
 
-async function* heldOutCodes(device, { sae, normalization }, source) {
-  const reconstructor = await Reconstructor.create(device, sae);
-  for (let start = 0; start < Math.min(HELD_OUT_ROWS, source.heldOutRows); start += BATCH) {
-    const rows = new Float32Array(BATCH * d);
-    const filled = rows.subarray(0, (await source.heldOut(start, rows)) * d);
-    normalize(normalization, filled, d);
-    yield (await reconstructor.run(filled, [])).codes;
-  }
-  reconstructor.release();
+/** Of the forest that the model has; null if too few of its children fire. */
+async function parentGivenChild(context) {
+  const { p_parent_given_child: measured } = (await suites.hierarchy.measure(context)).metrics;
+  return measured.value === null ? null : { value: measured.value, pairs: measured.n };
 }
 
 /** Medians of training steps of the trained model and, alternating with it, of a flat TopK of --width latents and k = 32. */
@@ -219,7 +213,11 @@ function readResults() {
     conditions,
     key: conditionsKey,
     machine: { cores: availableParallelism() },
-    definitions: { parent_given_child: DEFINITION },
+    definitions: {
+      parent_given_child:
+        'mean over the pairs (child, parent) of the forest of #rows with both active / #rows with the child active, held-out rows, ' +
+        'inference codes; pairs whose child is active in fewer than 10 rows are left out (p_parent_given_child of the suite hierarchy)',
+    },
     results: [],
   };
   if (!existsSync(flags.out)) return fresh;

@@ -11,7 +11,6 @@ export function meanMetric(metrics: readonly Metric[], of: string): Metric {
 
 /** 1 − a share. */
 export function complement(share: Metric): Metric {
-  const flip = (value: number | null): number | null => (value === null ? null : 1 - value);
   return {
     ...share,
     value: flip(share.value),
@@ -63,3 +62,5 @@ function combined(
   const { low, high } = percentileInterval(replicates);
   return { ...metric(value, low, high, { n, unit, definition }), replicates };
 }
+
+const flip = (value: number | null): number | null => (value === null ? null : 1 - value);

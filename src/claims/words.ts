@@ -38,11 +38,10 @@ export function outcomesOf(comparisons: readonly Comparison[]): string {
     const found = deciding.filter((comparison) => comparison.outcome === outcome);
     return found.length === 0 ? [] : [`${outcome} (${found.length}): ${found.map(detail).join('; ')}`];
   };
-  const what = ({ what, b, ...rest }: Comparison): string => `${what} against ${b} ${range({ what, b, ...rest })}`;
   const parts = [
-    ...named('as claimed', what),
-    ...named('opposite', what),
-    ...named('no difference seen', (one) => `${what(one)}, detectable ${show(one.difference.detectable)}`),
+    ...named('as claimed', inWords),
+    ...named('opposite', inWords),
+    ...named('no difference seen', (one) => `${inWords(one)}, detectable ${show(one.difference.detectable)}`),
     ...named('undefined', ({ what, data }) => `${what} on ${data}`),
   ];
   return `${deciding.length} comparisons decide. ${parts.map((part) => `${part[0].toUpperCase()}${part.slice(1)}.`).join(' ')}`;
@@ -68,3 +67,6 @@ export async function byLevel(lab: Lab, sides: readonly Side[]): Promise<Table> 
     rows,
   };
 }
+
+const inWords = (comparison: Comparison): string =>
+  `${comparison.what}: ${comparison.a} against ${comparison.b} ${range(comparison)}`;

@@ -15,6 +15,7 @@ const schema = z.strictObject({
   forest: text.optional(),
   data: text.optional(),
   seed: index.default(0),
+  saebench: text.optional(),
 });
 type Options = z.output<typeof schema>;
 
@@ -39,6 +40,10 @@ export const evalCommand = defineCommand({
     },
     { flag: '--data <folder>', help: 'labelled texts, for suites that need them' },
     { flag: '--seed <n>', help: 'of the intervals (default 0)' },
+    {
+      flag: '--saebench <folder>',
+      help: "also write core, absorption and probing as SAEBench's <release>_<sae>_eval_results.json",
+    },
   ],
   examples: [
     'saeforest eval runs/topk',
@@ -55,6 +60,10 @@ export const evalCommand = defineCommand({
       throw new UsageError(unknownName('suite', unknown, Object.keys(suites)), { hint: 'saeforest eval --help' });
     }
     const results = await measure(names, options, terminal);
+    if (options.saebench !== undefined) {
+      const { writeSaeBenchFiles } = await import('./saebench.ts');
+      writeSaeBenchFiles(options.saebench, options.run, results, options, terminal);
+    }
     const { toJson } = await import('../evals/metric.ts');
     terminal.result(
       Object.fromEntries(Object.entries(results).map(([name, result]) => [name, toJson(result)])),

@@ -30,10 +30,6 @@ export async function evaluateProbing(context: EvalContext): Promise<SuiteResult
 
 async function dataSets(context: EvalContext): Promise<{ sets: DataSet[]; skipped: Record<string, string> }> {
   const { model: harvested, data, seed } = context;
-  const none = (reason: string) => ({
-    sets: [],
-    skipped: Object.fromEntries(taskMetricNames().map((name) => [name, reason])),
-  });
   if (typeof harvested === 'string') return none(harvested);
   const world = new World();
   if (speaksOf(harvested.model, world)) return { sets: [await worldDataSet(harvested, world, seed)], skipped: {} };
@@ -50,4 +46,9 @@ async function dataSets(context: EvalContext): Promise<{ sets: DataSet[]; skippe
   if (typeof ofNouns === 'string') skip('wordnet', ofNouns);
   else sets.push(ofNouns);
   return { sets, skipped };
+}
+
+/** Nothing to probe, for one reason. */
+function none(reason: string): { sets: DataSet[]; skipped: Record<string, string> } {
+  return { sets: [], skipped: Object.fromEntries(taskMetricNames().map((name) => [name, reason])) };
 }

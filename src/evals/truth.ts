@@ -100,7 +100,7 @@ async function measure(context: EvalContext, source: TruthRows): Promise<Pick<Su
     seed,
   );
   const perView = views.map((_, v): Metrics => ({
-    ...near[v]?.metrics(bootstrap),
+    ...near[v]?.metrics(bootstrap, seed),
     ...featureMetrics({ truth, occurs, leastF1, bootstrap }, matched[v].scores()),
   }));
   const full = views.findIndex(({ name }) => name === 'full');

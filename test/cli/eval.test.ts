@@ -24,6 +24,12 @@ type Report = Record<string, Metric> & {
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder.path, name);
 
+function forestFile(parent: Int32Array): string {
+  const path = at('forest.safetensors');
+  writeSafetensors(path, { parent: { dtype: 'I32', shape: [parent.length], data: parent } });
+  return path;
+}
+
 async function train(arch: string, acts: string, ...settings: string[]): Promise<string> {
   const out = at(`${arch}-${settings.length}`);
   const sets = settings.flatMap((setting) => ['--set', setting]);
@@ -56,12 +62,35 @@ describe('eval', () => {
     expect(again.out).toBe(out);
   });
 
+  it('measures absorption against the toy tree, view by view', async () => {
+    const { code, out, err } = await run('eval', toy, '--suite', 'absorption', '--rows', '4k', '--json');
+    expect(code, err).toBe(0);
+    const { absorption } = JSON.parse(out) as { absorption: Report };
+    expect(absorption.truth_parents_found).toMatchObject({ n: 3, unit: 'share of parents' });
+    expect(absorption.truth_absorption_rate.definition).toContain(
+      'P(main latent of the parent off | parent and child on)',
+    );
+    expect(Object.keys(absorption.views!.top)).toEqual(
+      Object.keys(absorption).filter((name) => name.startsWith('truth_')),
+    );
+    expect(absorption.skipped.split_features).toMatch(/not harvested from a language model/);
+  });
+
   it('prints a table', async () => {
     const { code, out } = await run('eval', toy, '--rows', '500');
     expect(code).toBe(0);
     expect(out).toMatch(/^variance_explained_legacy +-?\d.* … .* 500 +share$/m);
     expect(out).toContain('_legacy = SAEBench');
     expect(out).toMatch(/^not measured, .*:\n {2}ce_clean, ce_sae/m);
+  });
+
+  it('runs several suites; what cannot be measured has a reason', async () => {
+    const { code, out, err } = await run('eval', toy, '--suite', 'cost,probing', '--json');
+    expect(code, err).toBe(0);
+    const { cost, probing } = JSON.parse(out) as { cost: Report; probing: Report };
+    expect(cost.parameters_ratio.definition).toContain('divided by those of a flat topk SAE with width 16 and k = 2');
+    expect(cost.step_ms.n).toBe(15);
+    expect(probing.skipped.probing_k1).toMatch(/not harvested from a language model/);
   });
 
   it('goes without the model where it is gone, and refuses what is not a model', async () => {
@@ -82,12 +111,6 @@ describe('eval', () => {
   describe('--forest', () => {
     /** h-sae of 16 experts with its default of 16 atoms each. */
     const width = 16 * 17;
-    function forestFile(parent: Int32Array): string {
-      const path = at('forest.safetensors');
-      writeSafetensors(path, { parent: { dtype: 'I32', shape: [parent.length], data: parent } });
-      return path;
-    }
-
     it('is judged in place of the own one, by the suite hierarchy', async () => {
       const parent = Int32Array.from({ length: width }, (_, i) => (i < 16 ? -1 : i % 16));
       const rows = ['--suite', 'hierarchy', '--rows', '1k'];

@@ -77,7 +77,7 @@ describe('probing of the embedded world', () => {
       // Axes whose differences are nearly the same may change places.
       expect(Math.abs(other.metrics[name].value! - value!)).toBeLessThan(0.005);
     }
-  });
+  }, 240_000);
 
   it('has nothing to probe without a model', async () => {
     const source = memorySource(sample(10, 4).acts, 4);

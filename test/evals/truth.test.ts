@@ -58,6 +58,20 @@ describe('a perfect SAE', () => {
     }
     expect(metrics.lca_depth_error.nulls!.shuffled.low).toBeGreaterThan(0.3);
     expect(metrics.feature_f1.nulls!.independent.value).toBeLessThan(0.2);
+    expect(metrics.mcc.nulls!.random_directions).toMatchObject({ draws: 20 });
+    expect(metrics.mcc.nulls!.random_directions.high!).toBeLessThan(0.6);
+  });
+
+  it('is told from random directions, which are at their null', async () => {
+    const random = new Random(12);
+    const rows = Float32Array.from({ length: features * d }, () => random.normal());
+    const { mcc, uniqueness, features_found: found } = await measure(linearSae(device, d, rows, rows));
+    for (const measured of [mcc, uniqueness]) {
+      const { low, high } = measured.nulls!.random_directions;
+      expect(measured.value).toBeGreaterThan(low! - 0.1);
+      expect(measured.value).toBeLessThan(high! + 0.1);
+    }
+    expect(found.value).toBeLessThan(0.1);
   });
 
   it('of another size and scale too', async () => {

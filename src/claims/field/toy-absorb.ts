@@ -8,7 +8,7 @@ import { constant } from '../combine.ts';
 import { compareMetrics, type Side } from '../compare.ts';
 import type { Comparison } from '../judge.ts';
 import type { Lab } from '../lab.ts';
-import { range } from '../words.ts';
+import { range, show } from '../words.ts';
 
 /** A system absorbs when the rate or the leak is above this, whatever the seed; see bench toy-tree. */
 const ABSORBS = 0.1;
@@ -61,13 +61,11 @@ export const toyAbsorb: Claim = {
     const ofNested = await judge(lab, nested, 'lower');
     const absorbs = ofFlat.some(({ outcome }) => outcome === 'as claimed');
     const isClean = ofNested.every(({ outcome }) => outcome === 'as claimed');
-    const detail = ({ what, a, valueA, difference, ...rest }: Comparison): string =>
-      `${what} of ${a} ${valueA === null ? '–' : valueA.toFixed(2)}, over the limit by ${range({ what, a, valueA, difference, ...rest })}`;
     return {
       // Either of two is enough for the flat one, and both have to be clean for the other.
       verdict: verdictOfBoth(absorbs, isClean),
       because:
-        `${[...ofFlat, ...ofNested].map(detail).join('; ')}. With λ the flat one has about as many latents active as there are trees and leaves, ` +
+        `${[...ofFlat, ...ofNested].map(overLimit).join('; ')}. With λ the flat one has about as many latents active as there are trees and leaves, ` +
         'whatever its value, so that its L0 is below that of the features; the nested one selects by top-k, not by L1 as published.',
       comparisons: [...ofFlat, ...ofNested],
     };
@@ -104,3 +102,6 @@ async function judge(lab: Lab, { name, spec }: Side, is: 'higher' | 'lower'): Pr
     ),
   );
 }
+
+const overLimit = (comparison: Comparison): string =>
+  `${comparison.what} of ${comparison.a} ${show(comparison.valueA)}, over the limit by ${range(comparison)}`;

@@ -129,10 +129,11 @@ export class ReconstructionSums {
         'SAEBench legacy: mean over tokens of 1 − ‖x − x̂‖² / ‖x − x̄‖², raw activations; the batch whose mean x̄ is, ' +
           'is the whole held-out sample; tokens with x = x̄ left out',
       ),
+      // A mean square stands where the square of a mean was meant: for comparisons with that tool's numbers only.
       variance_explained_saebench: share((w) => {
-        const [count, squares] = [dot(w, rows), dot(w, raw.squares)];
-        return 1 - dot(w, this.#error.squares) / count / (squares / count - (squares / count / d) ** 2);
-      }, 'SAEBench as coded since its correction, to compare with its numbers only: 1 − E‖x − x̂‖² / (E‖x‖² − s²) with ' + 's = E‖x‖² / d, a mean square where a mean was meant; raw activations, the held-out sample as one batch'),
+        const [error, squares] = [this.#error.squares, raw.squares].map((sums) => dot(w, sums) / dot(w, rows));
+        return 1 - error / (squares - (squares / d) ** 2);
+      }, 'SAEBench 0.6 as coded: 1 − E‖x − x̂‖² / (E‖x‖² − (E‖x‖² / d)²), raw activations, the held-out sample as one batch'),
       variance_explained_token_mean: share(
         (w) => 1 - dot(w, this.#error.squares) / dot(w, aboutOwnMean),
         "Tree SAE: 1 − Σ‖x − x̂‖² / Σ_tokens Σ_d (x_d − m)², m = mean of the token's own d elements, raw activations",

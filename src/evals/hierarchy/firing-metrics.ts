@@ -113,30 +113,14 @@ class Measured {
     const { suffix, active, firings, families: familyNames, pairs: pairNames } = this.#activity;
     const { child, parent } = this.#families;
     const where = `; held-out rows (${firings.rows.toLocaleString('en')}), active: ${active}, ${how}`;
-    const few = (count: number, of: number, what: string, needs: string): Pick<Described, 'insufficient'> =>
-      count >= MIN_ITEMS
-        ? {}
-        : { insufficient: `${count} of ${of} ${what} have at least ${MIN_SAMPLES} ${needs}; ${MIN_ITEMS} are needed` };
     const meanings: Record<string, Described> = {};
     for (const name of pairNames) {
-      const n = this.#judgedPairs.get(name)!.length;
-      const { definition, needs } = PAIR_MEASURES[name];
-      meanings[name + suffix] = {
-        n,
-        unit: 'mean over pairs',
-        definition: `mean over the pairs (parent, child) with at least ${MIN_SAMPLES} ${needs} of ${definition}${where}`,
-        ...few(n, child.length, 'pairs', needs),
-      };
+      const judged = this.#judgedPairs.get(name)!.length;
+      meanings[name + suffix] = meaningOf(PAIR_MEASURES[name], 'pairs', judged, child.length, where);
     }
     for (const name of familyNames) {
-      const n = this.#judgedFamilies.get(name)!.length;
-      const { definition, needs } = FAMILY_MEASURES[name];
-      meanings[name + suffix] = {
-        n,
-        unit: 'mean over parents',
-        definition: `mean over the parents with at least ${MIN_SAMPLES} ${needs} of ${definition}${where}`,
-        ...few(n, parent.length, 'parents', needs),
-      };
+      const judged = this.#judgedFamilies.get(name)!.length;
+      meanings[name + suffix] = meaningOf(FAMILY_MEASURES[name], 'parents', judged, parent.length, where);
     }
     const used = this.#usedLevels();
     const hamming =
@@ -160,6 +144,24 @@ class Measured {
     }
     return meanings;
   }
+}
+
+/** @param judged items with enough samples, of `count` */
+function meaningOf(
+  { definition, needs }: { definition: string; needs: string },
+  items: 'pairs' | 'parents',
+  judged: number,
+  count: number,
+  where: string,
+): Described {
+  return {
+    n: judged,
+    unit: `mean over ${items}`,
+    definition: `mean over the ${items} with at least ${MIN_SAMPLES} ${needs} of ${definition}${where}`,
+    ...(judged < MIN_ITEMS && {
+      insufficient: `${judged} of ${count} ${items} have at least ${MIN_SAMPLES} ${needs}; ${MIN_ITEMS} are needed`,
+    }),
+  };
 }
 
 const hammingOf = (level: number): string => `or_hamming_level_${level}`;

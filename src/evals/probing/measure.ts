@@ -33,8 +33,8 @@ export async function measureDataSet(
   const features = await set.features(encoders, rows);
   const total = splits.flat().length;
   let done = 0;
+  const onItems = ({ rows, labels }: Examples): Examples => ({ rows: rows.map((row) => itemOf.get(row)!), labels });
   return set.tasks.map((task, t) => {
-    const onItems = ({ rows, labels }: Examples): Examples => ({ rows: rows.map((row) => itemOf.get(row)!), labels });
     const classes = splits[t].map(({ name, train, test }) => ({ name, train: onItems(train), test: onItems(test) }));
     const whole = { from: 0, to: sae.width };
     const measured = {

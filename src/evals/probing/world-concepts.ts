@@ -8,7 +8,7 @@ import { wordActivations } from '../world-card/word-activations.ts';
 import type { DataSet } from './data-set.ts';
 
 /** Documents from which words are taken. */
-const DOCUMENTS = { train: 800, test: 500 };
+const DOCUMENTS = { train: 1500, test: 1000 };
 /** Occurrences of a word at most. */
 const OCCURRENCES = 20;
 /** A kind has as many leaves at least, a third of which are tested on. */

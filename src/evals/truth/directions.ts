@@ -3,15 +3,19 @@
  * the nearest direction.
  */
 import type { Codes } from '../../core/codes.ts';
+import { Random } from '../../core/random.ts';
 import type { LatentRange } from '../../engine/kernels.ts';
 import { assignSparse, type WeightedPair } from '../../forest/sparse-assignment.ts';
 import { absoluteCosines, FiringAgreement, matchLatents } from '../../forest/truth.ts';
-import { dot, total, type Bootstrap, type Metrics } from '../metric.ts';
+import { besideNull, dot, total, type Bootstrap, type Metric, type Metrics } from '../metric.ts';
 
 /** Up to so many cosines are held at once, and the matching is exact. */
 const MOST_COSINES = 2 ** 24;
 /** Beyond it: nearest features of every latent, and nearest latents of every feature, that may be matched. */
 const NEAREST = 32;
+
+/** Random dictionaries that stand beside the judged one: 20, fewer where they would take minutes. */
+const drawsFor = (cosines: number): number => Math.min(20, Math.max(1, Math.floor(2 ** 25 / cosines)));
 
 /** What the directions alone say. */
 export interface NearestDirections {
@@ -109,10 +113,14 @@ export class DirectionScores {
   readonly #range: LatentRange;
   readonly #near: NearestDirections;
   readonly #agreement: FiringAgreement;
+  readonly #directions: Float32Array;
+  readonly #d: number;
 
-  /** @param decoder `[width, d]` of all latents */
+  /** @param decoder `[width, d]` of all latents; @param directions `[features, d]` */
   constructor(range: LatentRange, decoder: Float32Array, directions: Float32Array, d: number) {
     this.#range = range;
+    this.#directions = directions;
+    this.#d = d;
     this.#near = nearestDirections(decoder.subarray(range.from * d, range.to * d), directions, d);
     const match = new Int32Array(decoder.length / d).fill(-1);
     match.set(this.#near.nearest, range.from);
@@ -124,8 +132,24 @@ export class DirectionScores {
     this.#agreement.add(codes, truth);
   }
 
-  /** @param bootstrap over the features */
-  metrics(bootstrap: Bootstrap): Metrics {
+  /** What as many random directions as there are latents would give. */
+  #chance(seed: number): { mcc: Float64Array; uniqueness: Float64Array; definition: string } {
+    const { from, to } = this.#range;
+    const features = this.#directions.length / this.#d;
+    const draws = Array.from({ length: drawsFor((to - from) * features) }, (_, draw) => {
+      const random = new Random(seed, 'evals', 'truth', 'random directions', draw);
+      const decoder = Float32Array.from({ length: (to - from) * this.#d }, () => random.normal());
+      return nearestDirections(decoder, this.#directions, this.#d);
+    });
+    return {
+      mcc: Float64Array.from(draws, ({ matchedCosine }) => total(matchedCosine) / Math.min(to - from, features)),
+      uniqueness: Float64Array.from(draws, ({ nearest }) => new Set(nearest).size / (to - from)),
+      definition: `the same for as many decoder rows in random directions, ${draws.length} draws`,
+    };
+  }
+
+  /** @param bootstrap over the features; @param seed of random directions */
+  metrics(bootstrap: Bootstrap, seed: number): Metrics {
     const { nearest, matchedCosine, isExact } = this.#near;
     const { from, to } = this.#range;
     const features = matchedCosine.length;
@@ -142,21 +166,30 @@ export class DirectionScores {
       nearest.forEach((j, i) => (sums[j] += values[from + i]));
       return sums;
     };
+    const chance = this.#chance(seed);
+    const beside = (name: 'mcc' | 'uniqueness', measured: Metric): Metric =>
+      besideNull(measured, 'random_directions', chance[name], chance.definition);
     return {
-      mcc: bootstrap.of((weights) => dot(weights, matchedCosine) / dot(weights, counted), {
-        n: Math.min(to - from, features),
-        unit: '|cosine|',
-        definition:
-          'Σ |cos(decoder row, direction)| / min(latents, features) over the one-to-one matching with the largest sum (Hungarian)' +
-          (isExact
-            ? ''
-            : `; a lower bound: matched are only pairs among the ${NEAREST} nearest of either side, others count 0`),
-      }),
-      uniqueness: bootstrap.of((weights) => ((dot(weights, isNearest) / total(weights)) * features) / (to - from), {
-        n: to - from,
-        unit: 'share',
-        definition: 'number of distinct argmax_j |cos(decoder row, direction j)| / number of latents',
-      }),
+      mcc: beside(
+        'mcc',
+        bootstrap.of((weights) => dot(weights, matchedCosine) / dot(weights, counted), {
+          n: Math.min(to - from, features),
+          unit: '|cosine|',
+          definition:
+            'Σ |cos(decoder row, direction)| / min(latents, features) over the one-to-one matching with the largest sum (Hungarian)' +
+            (isExact
+              ? ''
+              : `; a lower bound: matched are only pairs among the ${NEAREST} nearest of either side, others count 0`),
+        }),
+      ),
+      uniqueness: beside(
+        'uniqueness',
+        bootstrap.of((weights) => ((dot(weights, isNearest) / total(weights)) * features) / (to - from), {
+          n: to - from,
+          unit: 'share',
+          definition: 'number of distinct argmax_j |cos(decoder row, direction j)| / number of latents',
+        }),
+      ),
       latent_f1: bootstrap.ratio(perFeature(scores.f1), latentsOf, {
         unit: 'F1',
         definition: mean('2 hits / (firings + rows with feature j on)'),

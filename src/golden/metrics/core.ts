@@ -156,8 +156,6 @@ function compareRows(expected: Expected, file: SafetensorsFile, report: Report):
 /** NaN stands where the fixture has null. */
 function comparePerDocument(expected: Expected, { perDocument }: Measured, report: Report): void {
   const stored = expected.consistent_activation_heuristic;
-  const undefinedIn = (values: readonly (number | null)[]): number[] =>
-    values.flatMap((value, latent) => (value === null || Number.isNaN(value) ? [latent] : []));
   const name = 'consistent_activation_heuristic';
   const defined = stored.flatMap((value) => value ?? []);
   report.compare(
@@ -168,6 +166,9 @@ function comparePerDocument(expected: Expected, { perDocument }: Measured, repor
   );
   report.compare(`${name}: undefined for`, undefinedIn([...perDocument]), undefinedIn(stored), 'exact');
 }
+
+const undefinedIn = (values: readonly (number | null)[]): number[] =>
+  values.flatMap((value, latent) => (value === null || Number.isNaN(value) ? [latent] : []));
 
 function downstream(expected: Expected, file: SafetensorsFile): Record<string, number> {
   const { batch, ctx, vocab } = expected.shapes;

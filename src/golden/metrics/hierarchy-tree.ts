@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { codesFromDense } from '../../core/codes.ts';
+import { mean } from '../../core/statistics.ts';
 import { pairValue, type PairName } from '../../evals/hierarchy/firing-statistics.ts';
 import { isHit, largestRowNorm, similarities, topLatents } from '../../evals/hierarchy/hit-rule.ts';
 import { familiesOf, familiesOfLists } from '../../forest/families.ts';
@@ -72,9 +73,8 @@ function compareHits({ pairs, ...expected }: Expected, file: SafetensorsFile, re
   const hits = (count: number): number[] =>
     pairs.map(([parent, child], i) => Number(isHit(topLatents(similarity[i], count), parent, child)));
   report.compare('hit', hits(5), expected.hit.map(Number), 'exact');
-  const share = (values: number[]): number => values.reduce((sum, hit) => sum + hit, 0) / values.length;
-  report.compare('score_top5', share(hits(5)), expected.score_top5, near);
-  report.compare('score_top3', share(hits(3)), expected.score_top3, near);
+  report.compare('score_top5', mean(hits(5)), expected.score_top5, near);
+  report.compare('score_top3', mean(hits(3)), expected.score_top3, near);
 }
 
 function compareFirings(expected: Expected, file: SafetensorsFile, report: Report): void {

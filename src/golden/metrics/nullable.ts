@@ -9,7 +9,6 @@ export function compareDefined(
   stored: readonly (number | null)[],
   tolerance: Tolerance,
 ): void {
-  const isDefined = (value: number | null | undefined): boolean => value !== null && !Number.isNaN(value);
   if (stored.some((value) => value === null)) {
     const [ours, theirs] = [actual, stored].map((values) => values.map((value) => Number(isDefined(value))));
     report.compare(`${name}: defined`, ours, theirs, 'exact');
@@ -22,3 +21,5 @@ export function compareDefined(
     tolerance,
   );
 }
+
+const isDefined = (value: number | null): boolean => value !== null && !Number.isNaN(value);
