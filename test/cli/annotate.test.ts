@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../activations/folders.ts';
 import { run, trainOnWorld } from './world-run.ts';
 
@@ -80,6 +80,7 @@ describe('annotate', () => {
       '0',
       '--json',
     ]);
+    onTestFinished(() => void child.kill('SIGKILL'));
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     let out = '';
     const url = await new Promise<string>((resolve, reject) => {
