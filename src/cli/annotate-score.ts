@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineCommand, index, list, text } from './command.ts';
 
 const schema = z.strictObject({
-  files: list,
+  files: list.pipe(z.array(z.string()).min(1, 'is required')),
   key: text,
   seed: index.default(0),
 });

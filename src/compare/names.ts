@@ -5,7 +5,7 @@ const TITLES: Readonly<Record<string, string>> = {
   ce_loss_score: 'CE score',
   kl_div_score: 'KL score',
   l0: 'L0',
-  l0_total: 'L0, all levels',
+  l0_total: 'total L0',
   mse: 'mean squared error',
   mcc: 'MCC',
   mcs: 'mean child score',

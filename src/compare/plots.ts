@@ -53,14 +53,15 @@ export function figureOf(rows: readonly ComparedRow[], { x, y }: Axes): Figure |
   for (const row of rows) {
     const [across, up] = [cellOf(row, x), cellOf(row, y)];
     if ('missing' in across || 'missing' in up || across.value === null || up.value === null) continue;
-    const [[name, chance] = []] = Object.entries(up.nulls).filter(([, one]) => one.value !== null);
-    nullName ??= name?.replaceAll('_', ' ');
+    // The same null for all rows.
+    nullName ??= Object.keys(up.nulls).find((name) => up.nulls[name].value !== null);
+    const chance = nullName === undefined ? undefined : up.nulls[nullName];
     const points = series.get(row.architecture) ?? [];
     points.push({
       x: barOf(across),
       y: barOf(up),
       label: row.label.slice(row.architecture.length + 1),
-      beyond: chance && barOf(chance),
+      beyond: chance && chance.value !== null ? barOf(chance) : undefined,
     });
     series.set(row.architecture, points);
   }
@@ -69,12 +70,12 @@ export function figureOf(rows: readonly ComparedRow[], { x, y }: Axes): Figure |
   const ends = { x: x.better ?? 'lower', y: y.better };
   const marked = all.flatMap(({ points }) => points.map((point) => ({ x: point.x.value, y: point.y.value })));
   return {
-    title: `${capital(y.title)} against ${x.title}`,
+    title: `${capital(y.title)} and ${x.title}`,
     x: axisTitle(x, rows),
     y: axisTitle(y, rows),
     series: all,
     front: ends.y === undefined ? [] : paretoFront(marked, { x: ends.x, y: ends.y }),
-    nullName,
+    nullName: nullName?.replaceAll('_', ' '),
   };
 }
 

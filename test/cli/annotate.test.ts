@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../activations/folders.ts';
 import { run, trainOnWorld } from './world-run.ts';
 
@@ -58,10 +58,11 @@ describe('annotate', () => {
       '--json',
     );
     expect(json.code, json.err).toBe(0);
-    expect(JSON.parse(json.out)).toMatchObject({ items: 36, out: at('b.json'), key: at('k.json') });
+    expect(JSON.parse(json.out)).toMatchObject({ items: key().items.length, out: at('b.json'), key: at('k.json') });
     const ids = (JSON.parse(readFileSync(at('b.json'), 'utf8')) as { item: string }[]).map(({ item }) => item);
     expect(key().items.map(({ id }) => id)).toEqual(ids);
     const csv = readFileSync(at('items.csv'), 'utf8');
+    expect(ids.length).toBeGreaterThan(20);
     for (const id of ids) expect(csv).toContain(id);
     for (const word of ['fires', 'silent', 'mixed']) expect(csv.split(/\W/)).not.toContain(word);
   });
@@ -79,6 +80,7 @@ describe('annotate', () => {
       '0',
       '--json',
     ]);
+    onTestFinished(() => void child.kill('SIGKILL'));
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     let out = '';
     const url = await new Promise<string>((resolve, reject) => {
@@ -89,7 +91,7 @@ describe('annotate', () => {
       child.once('exit', () => reject(new Error('the server ended')));
     });
     const { items } = (await (await fetch(`${url}api/items`)).json()) as { items: { id: string }[] };
-    expect(items).toHaveLength(36);
+    expect(items.map(({ id }) => id)).toEqual(key().items.map(({ id }) => id));
     const body = JSON.stringify({
       annotator: 'anna',
       item: key().items.find(({ kind }) => kind === 'detection')!.id,

@@ -76,7 +76,7 @@ describe('compare', () => {
   it('prints tables for readers, Markdown, and CSV', async () => {
     const runs = [at('runs', 'seed0'), at('runs', 'seed1'), '--columns', `${COLUMNS},truth.mcc`];
     const { out } = await run('compare', ...runs);
-    expect(out).toMatch(/^ +seeds +L0, all levels +variance explained ↑$/m);
+    expect(out).toMatch(/^ +seeds +total L0 +variance explained ↑$/m);
     expect(out).toMatch(/^topk k=1 +2 +1[.\d]* .*$/m);
     expect(out).toContain('p (Holm) is adjusted for the 2 tests of this table');
     const markdown = (await run('compare', ...runs, '--markdown')).out;

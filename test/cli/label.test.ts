@@ -26,7 +26,7 @@ const label = (...more: string[]): ReturnType<typeof run> =>
     '--model-name',
     'judge',
     '--latents',
-    '10',
+    '14',
     '--pairs',
     '3',
     '--requests-per-minute',
@@ -77,8 +77,8 @@ describe('label', () => {
     expect(err).toContain('30 more are answered already');
     expect(out).toMatch(/^detection +(0|1)\.\d+ /m);
     const stored = readResult(sae, 'labels')!;
-    expect(stored.measured).toMatchObject({ judge: 'judge', latents: 10, pairs: 3, seed: 0 });
-    expect(stored.result.metrics.detection.value).toBeGreaterThan(0.6);
+    expect(stored.measured).toMatchObject({ judge: 'judge', latents: 14, pairs: 3, seed: 0 });
+    expect(stored.result.metrics.detection.value).toBeGreaterThan(0.55);
     expect(stored.result.metrics.detection.replicates).toHaveLength(1000);
     const lines = readFileSync(join(sae, 'evals', 'labels', 'explanations.jsonl'), 'utf8')
       .trim()

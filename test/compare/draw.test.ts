@@ -36,7 +36,7 @@ describe('a plot', () => {
     ]);
     expect(figure.front.map(({ x }) => Math.round(x))).toEqual([2, 4]);
     expect([figure.x, figure.y]).toEqual([
-      'L0, all levels (latents per token, lower is sparser)',
+      'total L0 (latents per token, lower is sparser)',
       'variance explained (share, higher is better)',
     ]);
   });

@@ -19,7 +19,7 @@ export const hsaeRecon: Claim = {
   protocol:
     'h-sae with n top latents and k of them active against topk with width n and the same k; then against topk at the total L0 of ' +
     'h-sae (interpolated on a curve of four L0s); then against the topk of as many parameters at that k. W and S, 3 seeds, same stream.',
-  rule: 'Variance explained and CE score are both higher at equal top width and k.',
+  rule: 'Variance explained and CE score are both higher, at equal top width and k and at equal total L0.',
   async test(lab) {
     const comparisons: Comparison[] = [];
     for (const data of lab.available('W', 'S')) {
@@ -39,7 +39,6 @@ export const hsaeRecon: Claim = {
           await compareWithCurve(lab, a, topkCurve(lab, data), 'core.l0_total', {
             ...question,
             matching: 'total L0',
-            decides: false,
           }),
           await compareSides(lab, a, asLarge, { ...question, matching: 'parameters', decides: false }),
         );

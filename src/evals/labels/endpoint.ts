@@ -162,7 +162,11 @@ export class Endpoint {
   }
 
   #stopIfInterrupted(error: unknown): void {
-    if (this.#options.signal.aborted) throw new InterruptedError('stopped', { cause: error });
+    if (this.#options.signal.aborted)
+      throw new InterruptedError('stopped; the answers so far are kept', {
+        hint: 'the same command goes on',
+        cause: error,
+      });
   }
 }
 

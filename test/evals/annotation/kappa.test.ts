@@ -43,7 +43,7 @@ describe("Cohen's κ", () => {
       fc.property(tables, (table) => {
         const transposed = table.map((_, i) => table.map((row) => row[i]));
         const doubled = table.map((row) => row.map((count) => 2 * count));
-        const renamed = [...table].reverse().map((row) => [...row].reverse());
+        const renamed = table.toReversed().map((row) => row.toReversed());
         for (const weights of ['none', 'linear', 'quadratic'] as const) {
           const { kappa } = cohenKappa(table, weights);
           for (const other of [transposed, doubled, renamed]) expectSame(kappa, cohenKappa(other, weights).kappa);
@@ -82,7 +82,7 @@ describe("Fleiss' κ", () => {
         (counts, copies) => {
           const { kappa } = fleissKappa(counts);
           if (!Number.isNaN(kappa)) expect(kappa).toBeLessThanOrEqual(1 + 1e-12);
-          expectSame(kappa, fleissKappa([...counts].reverse()).kappa);
+          expectSame(kappa, fleissKappa(counts.toReversed()).kappa);
           const weights = copies.slice(0, counts.length);
           if (weights.every((weight) => weight === 0)) return;
           const copied = counts.flatMap((item, i) => Array.from({ length: weights[i] }, () => item));

@@ -24,6 +24,9 @@ const rightly = ({ kind, condition }: KeyEntry): string => {
   return kind === 'coherence' ? (isTarget ? '5' : '1') : isTarget ? 'yes' : 'no';
 };
 
+/** Beside somebody who says yes to the first 25 of 50: the table 20/5/10/15 of the textbook, κ = .4. */
+const second = (_: KeyEntry, i: number): string => (i < 20 || (i >= 25 && i < 35) ? 'yes' : 'no');
+
 describe('scores of annotations', () => {
   it.each(['relation', 'detection', 'coherence'] as const)('of %s by people who see it all agree', (kind) => {
     const key = keyOf(kind, 40);
@@ -55,8 +58,6 @@ describe('scores of annotations', () => {
 
   it('use weights for scales only, and agree with a count by hand', () => {
     const key = keyOf('relation', 50);
-    // The table 20/5/10/15 of the textbook: κ = .4.
-    const second = (_: KeyEntry, i: number): string => (i < 20 || (i >= 25 && i < 35) ? 'yes' : 'no');
     const answers = [...answersOf(key, 'anna', (_, i) => (i < 25 ? 'yes' : 'no')), ...answersOf(key, 'ben', second)];
     const { relation } = annotationMetrics(answers, key, 0);
     expect(relation!.cohen_kappa.value).toBeCloseTo(0.4, 12);
@@ -75,7 +76,7 @@ describe('scores of annotations', () => {
     const answers = ['anna', 'ben'].flatMap((name, a) =>
       answersOf(key, name, (_, i) => ((i * 7 + a) % 3 ? 'yes' : 'no')),
     );
-    expect(annotationMetrics([...answers].reverse(), key, 0)).toEqual(annotationMetrics(answers, key, 0));
+    expect(annotationMetrics(answers.toReversed(), key, 0)).toEqual(annotationMetrics(answers, key, 0));
   });
 
   it('of too few items, or of one person, are no numbers', () => {

@@ -30,6 +30,8 @@ function run(plan: Plan, fake: FakeEndpoint, concurrency = 4): Promise<Labels> {
   return label(plan, endpoint, new AnswerCache(CACHE), { concurrency, stop, onProgress: () => {} });
 }
 
+const plain = (text: string): string => text.replaceAll(/<<|>>/g, '');
+
 describe('labels', () => {
   it('of somebody who understands the SAE are right, and tell edges from random pairs', async () => {
     const fake = await FakeEndpoint.start();
@@ -87,7 +89,6 @@ describe('labels', () => {
         });
       }
       for (const text of fuzzing.texts) expect(text).toContain('<<');
-      const plain = (text: string): string => text.replaceAll(/<<|>>/g, '');
       const seen = new Set(shown.map(plain));
       for (const text of [...detection.texts, ...prediction.texts, ...fuzzing.texts])
         expect(seen.has(plain(text))).toBe(false);
@@ -155,7 +156,7 @@ describe('labels', () => {
     const partial = await run(planned, fake);
     expect(partial.unreadable).toBe(3);
     expect(partial.latents.map(({ fuzzing, detection }) => [fuzzing, detection])).toEqual(
-      Array(3).fill([undefined, 1]),
+      Array.from({ length: 3 }, () => [undefined, 1]),
     );
     expect(fake.asked.filter((text) => text.includes('were moved'))).toHaveLength(9);
     expect(labelMetrics(partial, planned, 0).metrics.fuzzing.insufficient).toBe(
