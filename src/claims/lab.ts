@@ -188,6 +188,12 @@ export class Lab {
           source,
           normalization: open.normalization,
           model,
+          trained: {
+            sae: open.sae,
+            config: open.config.sae,
+            batch: common.batch,
+            steps: stepsOf(common),
+          },
           deadByCounters: () => open.sae.deadFraction(),
           rows,
           batchRows: 1024,
