@@ -1,14 +1,24 @@
 /** What H-SAE reconstructs for its price. */
+import { quantiles } from '../../core/statistics.ts';
+import { CpuDevice } from '../../engine/cpu/device.ts';
+import { atMatched } from '../../evals/matching.ts';
+import type { Metric } from '../../evals/metric.ts';
 import type { Claim } from '../claim.ts';
-import { compareSides, compareWithCurve, type Question, type Side } from '../compare.ts';
+import { compareMetrics, compareSides, compareWithCurve, type Question, type Side } from '../compare.ts';
+import { perSeed } from '../derived.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
-import type { Lab } from '../lab.ts';
+import type { Lab, Spec } from '../lab.ts';
 import { hSae, topk } from '../recipes.ts';
 import type { DataName } from '../scales.ts';
+import { inTurn, TimedSae } from '../timing.ts';
 import { say, sayDetectable } from '../words.ts';
 
 /** "On or above": below by less than this share of the variance does not count. */
 const MARGIN = 0.005;
+
+/** Rows that are encoded at once, and how often. */
+const BATCH = 2048;
+const ROUNDS = 15;
 
 /** Top widths, as shares of the scale's. */
 export const WIDTHS = [0.25, 0.5, 1];
@@ -51,10 +61,12 @@ export const hsaeCompute: Claim = {
       matching: 'encode FLOPs',
     };
     const comparisons: Comparison[] = [];
-    for (const side of sides) {
+    const times = await encodeTimes(await lab.width(data), [...sides.map(({ spec }) => spec), ...flat]);
+    const [timesOfSides, timesOfFlat] = [times.slice(0, sides.length), times.slice(sides.length)];
+    for (const [i, side] of sides.entries()) {
       comparisons.push(
         await compareWithCurve(lab, side, front, 'cost.flops_encode', question),
-        await compareWithCurve(lab, side, front, 'cost.encode_ms', { ...question, matching: 'encode time' }),
+        await atEqualTime(lab, [side, timesOfSides[i]], [front, timesOfFlat], { ...question, matching: 'encode time' }),
       );
     }
     const wide = { name: 'topk of twice the top width', spec: flat[2] };
@@ -73,3 +85,39 @@ export const hsaeCompute: Claim = {
     };
   },
 };
+
+/** Median milliseconds of encoding, all timed in turn; what it takes does not depend on the weights. */
+async function encodeTimes(d: number, specs: readonly Spec[]): Promise<number[]> {
+  const device = await CpuDevice.create();
+  try {
+    const timed = specs.map(({ arch, keys = {} }) => new TimedSae(device, arch, keys, { d, batch: BATCH }));
+    const times = await inTurn(
+      timed.map((one) => () => one.encode()),
+      ROUNDS,
+    );
+    return times.map((ofOne) => quantiles(Float64Array.from(ofOne), [0.5])[0]);
+  } finally {
+    await device.close();
+  }
+}
+
+/** The front, read off at the time of the side. */
+async function atEqualTime(
+  lab: Lab,
+  [{ name, spec }, time]: readonly [Side, number],
+  [front, times]: readonly [{ name: string; specs: readonly Spec[] }, readonly number[]],
+  question: Question,
+): Promise<Comparison> {
+  const ofSide = await lab.metric(spec, question.metric);
+  const ofFront: Metric[][] = [];
+  for (const member of front.specs) ofFront.push(await lab.metric(member, question.metric));
+  const costs = perSeed(times, 'ms', 'median time of encoding');
+  const atTime = ofSide.map((_, s) =>
+    atMatched(
+      ofFront.map((member, m) => ({ x: costs[m], y: member[s] })),
+      time,
+      'encode_ms',
+    ),
+  );
+  return compareMetrics(spec.data, [name, ofSide], [front.name, atTime], question);
+}

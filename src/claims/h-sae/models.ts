@@ -10,7 +10,7 @@ import { RECONSTRUCTION } from './recon.ts';
 /** Name of a further language model on the text of S. */
 export const FURTHER = 'further';
 
-const TOKENS = 300_000;
+const TOKENS = 200_000;
 const SHARE = 0.8;
 
 interface Place {
@@ -26,7 +26,7 @@ export const hsaeModels: Claim = {
   published: 'not published; reviewers of the paper ask for it',
   protocol:
     'hsae-recon at equal top width and k after three blocks each of W (0, 1, 2), S (1, 2, 4) and a further model on the text of S (1, 2, 3; ' +
-    '--further-model, for example stories260k), 300 000 tokens, 3 seeds: two metrics per cell.',
+    '--further-model, for example stories260k), 200 000 tokens, 3 seeds: two metrics per cell.',
   rule: `h-sae is better in at least ${SHARE * 100} % of the cells, by differences whose interval excludes 0.`,
   async test(lab) {
     const comparisons: Comparison[] = [];
