@@ -50,31 +50,40 @@ export function fitProbe(
     throw new InputError(`a probe needs examples of both classes: ${positives} of ${n} rows are positive`);
   }
   const [no, yes] = classWeight === 'balanced' ? [n / (2 * (n - positives)), n / (2 * positives)] : [1, 1];
-  // The last entry of the point is the intercept.
-  const residual = new Float64Array(n);
+  // The last entry of the point is the intercept of centred rows: as it is not penalised the optimum is the same, and it is
+  // reached in fewer steps where activations have a large mean.
+  const centre = columnMeans(x, d, n);
   const objective = (point: Float64Array, gradient: Float64Array): number => {
     let value = 0;
+    let residuals = 0;
+    gradient.set(point);
+    for (let j = 0; j < d; j++) value += 0.5 * point[j] * point[j];
+    const intercept = point[d] - dotRow(centre, 0, point, d);
     for (let i = 0; i < n; i++) {
-      const logit = dotRow(x, i * d, point, d) + point[d];
+      const logit = dotRow(x, i * d, point, d) + intercept;
       const weight = c * (labels[i] ? yes : no);
       // Of the class that the row does not belong to: log(1 + eᵗ) and its derivative 1/(1 + e⁻ᵗ), without overflow.
       const t = labels[i] ? -logit : logit;
       const e = Math.exp(-Math.abs(t));
       value += weight * (Math.max(t, 0) + Math.log1p(e));
       const wrong = (t > 0 ? 1 : e) / (1 + e);
-      residual[i] = weight * (labels[i] ? -wrong : wrong);
+      const residual = weight * (labels[i] ? -wrong : wrong);
+      addRow(x, i * d, residual, gradient, d);
+      residuals += residual;
     }
-    gradient.set(point);
-    gradient[d] = 0;
-    for (let j = 0; j < d; j++) value += 0.5 * point[j] * point[j];
-    for (let i = 0; i < n; i++) {
-      addRow(x, i * d, residual[i], gradient, d);
-      gradient[d] += residual[i];
-    }
+    addRow(centre, 0, -residuals, gradient, d);
+    gradient[d] = residuals;
     return value;
   };
   const { point, iterations, converged } = minimise(objective, d + 1, tolerance * c * n, maxIterations);
-  return { weights: point.subarray(0, d), intercept: point[d], iterations, converged };
+  const weights = point.subarray(0, d);
+  return { weights, intercept: point[d] - dotRow(centre, 0, weights, d), iterations, converged };
+}
+
+function columnMeans(x: Float32Array | Float64Array, d: number, n: number): Float64Array {
+  const means = new Float64Array(d);
+  for (let i = 0; i < n; i++) addRow(x, i * d, 1 / n, means, d);
+  return means;
 }
 
 /** w·xᵢ + b for every row: positive where the probe says yes. */
@@ -101,7 +110,14 @@ function dotRow(x: Float32Array | Float64Array, start: number, w: Float64Array, 
 }
 
 function addRow(x: Float32Array | Float64Array, start: number, factor: number, to: Float64Array, d: number): void {
-  for (let j = 0; j < d; j++) to[j] += factor * x[start + j];
+  let j = 0;
+  for (; j + 4 <= d; j += 4) {
+    to[j] += factor * x[start + j];
+    to[j + 1] += factor * x[start + j + 1];
+    to[j + 2] += factor * x[start + j + 2];
+    to[j + 3] += factor * x[start + j + 3];
+  }
+  for (; j < d; j++) to[j] += factor * x[start + j];
 }
 
 /** Writes the gradient into its second argument and returns the value. */

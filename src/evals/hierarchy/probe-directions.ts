@@ -11,7 +11,7 @@ import { fitProbe } from '../linear-probe.ts';
 /** Rows in which the latent is active, at most. */
 export const POSITIVES = 500;
 /** Other rows; all probes draw from the same. */
-export const NEGATIVES = 3000;
+export const NEGATIVES = 2000;
 /** A direction needs no more than that. */
 const TOLERANCE = 1e-4;
 /** Values of activations that are held at once. */
