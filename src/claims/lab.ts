@@ -13,7 +13,7 @@ import { InterruptedError } from '../core/errors.ts';
 import { BusyError } from '../core/lock.ts';
 import { CpuDevice } from '../engine/cpu/device.ts';
 import type { Device } from '../engine/device.ts';
-import { openHarvestedModel } from '../evals/harvested-model.ts';
+import { withRunContext } from '../evals/run-context.ts';
 import { readResult, writeResult } from '../evals/result-files.ts';
 import type { EvalContext } from '../evals/context.ts';
 import type { Metric, SuiteResult } from '../evals/metric.ts';
@@ -22,7 +22,7 @@ import { harvest } from '../lm/harvest.ts';
 import { latestCheckpoint, readState } from '../training/checkpoint.ts';
 import { resolveConfig, stepsOf, type RunConfig } from '../training/config.ts';
 import { trainGroup, type Plan } from '../training/group.ts';
-import { openRun, readConfig, type OpenRun } from '../training/runs.ts';
+import { readConfig, type OpenRun } from '../training/runs.ts';
 import { openSource } from '../training/sources.ts';
 import { scales, type DataName, type DataSize, type Scale, type ScaleName } from './scales.ts';
 
@@ -176,36 +176,17 @@ export class Lab {
   ): Promise<T> {
     const device = await CpuDevice.create();
     try {
-      const open = openRun(run.folder, device);
-      const { common } = open.config;
-      const model = await openHarvestedModel(common);
-      const source = await openSource(common, { kind: 'none' });
-      try {
-        const { rows, sequences } = this.size(run.spec.data);
-        const context: EvalContext = {
-          device,
-          sae: open.sae,
-          source,
-          normalization: open.normalization,
-          model,
-          trained: {
-            sae: open.sae,
-            config: open.config.sae,
-            batch: common.batch,
-            steps: stepsOf(common),
-          },
-          deadByCounters: () => open.sae.deadFraction(),
-          rows,
-          batchRows: 1024,
-          ...(sequences > 0 && { sequences }),
-          ...(this.labelled !== undefined && { data: this.labelled }),
-          seed: 0,
-          onProgress: () => {},
-        };
-        return await measure(context, open, device);
-      } finally {
-        await source.close();
-      }
+      const { rows, sequences } = this.size(run.spec.data);
+      const options = {
+        run: run.folder,
+        rows,
+        data: this.labelled,
+        seed: 0,
+        ...(sequences > 0 && { sequences }),
+      };
+      return await withRunContext(device, options, { onProgress: () => {} }, (context, _measured, open) =>
+        measure(context, open, device),
+      );
     } finally {
       await device.close();
     }

@@ -1,9 +1,9 @@
 /** `saeforest eval`: measures a trained SAE on held-out activations. */
 import { z } from 'zod';
 import { count, defineCommand, index, text } from './command.ts';
-import { hubHooks } from './model-argument.ts';
-import { Countdown, table, type Terminal } from './terminal.ts';
-import type { Metrics, SuiteResult } from '../evals/metric.ts';
+import { metricTable } from './metric-table.ts';
+import type { Terminal } from './terminal.ts';
+import type { SuiteResult } from '../evals/metric.ts';
 
 const schema = z.strictObject({
   run: text,
@@ -18,9 +18,6 @@ const schema = z.strictObject({
   saebench: text.optional(),
 });
 type Options = z.output<typeof schema>;
-
-/** Rows that go through the SAE at once. */
-const BATCH_ROWS = 2048;
 
 export const evalCommand = defineCommand({
   usage: 'eval <run>',
@@ -78,69 +75,28 @@ export const defaultsFor = (run: string): Options => schema.parse({ run });
 /** Runs suites on a run and stores what they find. @throws SaeforestError of every kind */
 export async function measure(
   names: readonly string[],
-  { run: folder, model, acts: given, rows, sequences, forest: forestFile, data, seed }: Options,
+  options: Options,
   terminal: Terminal,
 ): Promise<Record<string, SuiteResult>> {
-  const { CpuDevice } = await import('../engine/cpu/device.ts');
-  const { openHarvestedModel } = await import('../evals/harvested-model.ts');
-  const { readForest } = await import('../forest/file.ts');
+  const { withRunContext } = await import('./run-context.ts');
   const { writeResult } = await import('../evals/result-files.ts');
   const { suites } = await import('../evals/suites.ts');
-  const { LIVE, stepsOf } = await import('../training/config.ts');
-  const { checkTrainedOn, openRun } = await import('../training/runs.ts');
-  const { openSource } = await import('../training/sources.ts');
-
-  const device = await CpuDevice.create();
-  try {
-    const run = openRun(folder, device);
-    const acts = given ?? run.config.common.acts;
-    const { live } = run.config.common;
-    const common = { ...run.config.common, acts, ...(live && { live: { ...live, model: model ?? live.model } }) };
-    const harvested = await openHarvestedModel(common, model, hubHooks(terminal));
-    if (typeof harvested === 'string') terminal.note(`without the language model: ${harvested}`);
-    const onProgress = new Countdown(terminal).report;
-    const source = await openSource(common, { kind: 'none' }, { onProgress });
-    const forest = forestFile === undefined ? undefined : readForest(forestFile, run.sae.width);
-    try {
-      if (acts === LIVE) await checkTrainedOn(run, source);
-      const results: Record<string, SuiteResult> = {};
-      for (const name of names) {
-        const result = await suites[name].measure({
-          device,
-          sae: run.sae,
-          source,
-          normalization: run.normalization,
-          model: harvested,
-          trained: {
-            sae: run.sae,
-            config: run.config.sae,
-            batch: run.config.common.batch,
-            steps: stepsOf(run.config.common),
-          },
-          deadByCounters: () => run.sae.deadFraction(),
-          rows,
-          batchRows: BATCH_ROWS,
-          ...(sequences !== undefined && { sequences }),
-          ...(forest && { forest }),
-          ...(data !== undefined && { data }),
-          seed,
-          onProgress: (what, done, total) =>
-            terminal.progress(
-              `${name}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} ${what}`,
-              done === total,
-            ),
-        });
-        results[name] = result;
-        const measured = { step: run.step, acts, data: source.identity, rows, sequences: sequences ?? null, seed };
-        writeResult(folder, name, { result, measured });
-      }
-      return results;
-    } finally {
-      await source.close();
+  return withRunContext(options, terminal, async (context, measured) => {
+    const results: Record<string, SuiteResult> = {};
+    for (const name of names) {
+      const result = await suites[name].measure({
+        ...context,
+        onProgress: (what, done, total) =>
+          terminal.progress(
+            `${name}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} ${what}`,
+            done === total,
+          ),
+      });
+      results[name] = result;
+      writeResult(options.run, name, { result, measured });
     }
-  } finally {
-    await device.close();
-  }
+    return results;
+  });
 }
 
 function report({ metrics, views, skipped }: SuiteResult, { colors }: Terminal): string[] {
@@ -154,18 +110,3 @@ function report({ metrics, views, skipped }: SuiteResult, { colors }: Terminal):
   }
   return lines;
 }
-
-function metricTable(metrics: Metrics): string[] {
-  return table([
-    ['', 'value', '95 % interval', 'n', 'unit'],
-    ...Object.entries(metrics).map(([name, { value, low, high, n, unit }]) => [
-      name,
-      number(value),
-      `${number(low)} … ${number(high)}`,
-      n.toLocaleString('en'),
-      unit,
-    ]),
-  ]);
-}
-
-const number = (value: number | null): string => (value === null ? '–' : value.toPrecision(4));

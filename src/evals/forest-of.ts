@@ -36,7 +36,13 @@ export async function forestOf(context: EvalContext): Promise<JudgedForest> {
 }
 
 /** What fires on the first batches of the training stream; entries that add next to nothing are left out (live-latents.ts). */
-export async function trainingFirings({ device, sae, source, normalization, batchRows }: EvalContext): Promise<Firings> {
+export async function trainingFirings({
+  device,
+  sae,
+  source,
+  normalization,
+  batchRows,
+}: EvalContext): Promise<Firings> {
   const reconstructor = await Reconstructor.create(device, sae);
   try {
     const norms = rowNorms(await reconstructor.readDictionary(), sae.d);

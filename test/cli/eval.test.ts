@@ -45,7 +45,7 @@ describe('eval', () => {
   let toy: string;
   beforeAll(async () => {
     toy = await train('h-sae', 'synthetic:toy-tree', 'width=16', 'k=2', 'batch=500');
-  });
+  }, 120_000);
 
   it('prints one JSON document and stores it in the run', async () => {
     const { code, out, err } = await run('eval', toy, '--suite', 'core', '--rows', '2k', '--json');

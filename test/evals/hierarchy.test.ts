@@ -145,7 +145,7 @@ describe('hierarchy', () => {
     expect(none.pairs.value).toBe(0);
     for (const name of ['p_parent_given_child', 'or_hamming', 'sibling_iou', 'sibling_similarity', 'tree_hit_rate']) {
       expect(none[name].value, name).toBeNull();
-      expect(none[name].insufficient, name).toMatch(/^0 .*5 are needed$/);
+      expect(none[name].insufficient, name).toMatch(/^0 .*(5|10) are needed$/);
       expect(none[name].nulls, name).toBeUndefined();
     }
     expect(none.composition.value).toBe(0);

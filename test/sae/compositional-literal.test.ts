@@ -155,9 +155,9 @@ describe('through the command line', () => {
   });
 });
 
-describe('parts left out', () => {
-  const without = (...literalWithout: string[]): Record<string, unknown> => config({ literalWithout });
+const without = (...literalWithout: string[]): Record<string, unknown> => config({ literalWithout });
 
+describe('parts left out', () => {
   onDevices((device) => {
     it('without LayerNorm a token of zeros does no harm, and gradients reach the first tier', async () => {
       const sae = build(device(), compositional, without('layer_norm'));

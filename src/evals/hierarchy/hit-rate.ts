@@ -12,6 +12,8 @@ import { linkedPairs, MAX_CHILDREN, MAX_PAIRS, MIN_FIRINGS, MOST_SIMILAR, simila
 import { eachPair, overFamilies, ratioOf } from './over-families.ts';
 import { NEGATIVES, POSITIVES, probeDirections } from './probe-directions.ts';
 
+/** Pairs that a share needs. */
+const MIN_PAIRS = 10;
 /** Random parents for every pair, of each null. */
 const DRAWS = 100;
 
@@ -131,6 +133,7 @@ function hitRate(
     'pairs',
     { unit: 'share of pairs', definition },
     seed,
+    MIN_PAIRS,
   );
   if (measured.value === null) return measured;
   const matched = new FrequencyMatched(

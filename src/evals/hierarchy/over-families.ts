@@ -17,10 +17,11 @@ export function overFamilies(
   what: string,
   meaning: Omit<Meaning, 'n'>,
   seed: number,
+  least = MIN_ITEMS,
 ): Metric {
   const used = Array.from(denominator.keys()).filter((f) => denominator[f] > 0);
   const n = total(denominator);
-  if (n < MIN_ITEMS) return insufficient(`${n} ${what}; ${MIN_ITEMS} are needed`, { n, ...meaning });
+  if (n < least) return insufficient(`${n} ${what}; ${least} are needed`, { n, ...meaning });
   const of = (values: Float64Array): Float64Array => Float64Array.from(used, (f) => values[f]);
   const units = { count: used.length, of: new Int32Array(), label: `the ${used.length} families` };
   const { replicates: _, ...made } = new Bootstrap(units, seed).ratio(of(numerator), of(denominator), meaning);

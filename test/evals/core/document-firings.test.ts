@@ -7,6 +7,8 @@ import { documentUnits } from '../../../src/evals/units.ts';
 
 const WIDTH = 3;
 
+const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
+
 describe('firings per document', () => {
   it('are counted once per row and per document, however the rows come', () => {
     fc.assert(
@@ -29,7 +31,6 @@ describe('firings per document', () => {
           }
           const rowsOf = (latent: number): number[] =>
             documents.map((rows) => rows.filter((row) => row[latent] > 0).length).filter((count) => count > 0);
-          const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
           const all = [0, 1, 2].map(rowsOf);
           expect([...firings.perLatent()]).toEqual(all.map((rows) => sum(rows) / rows.length));
           const { firings_per_document: metric } = firings.metrics(new Bootstrap(units, 0));
