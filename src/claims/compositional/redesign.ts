@@ -50,7 +50,7 @@ export const compRedesign: Claim = {
       .filter(({ matching, what }) => matching === 'total L0' && what === 'variance explained')
       .map(
         ({ data, valueA, difference }) =>
-          `${say(valueA)} on ${data} (topk at the same L0: ${say(difference.value)} more for the tiers)`,
+          `${say(valueA)} on ${data} (${say(difference.value)} against topk at the same L0)`,
       );
     return {
       verdict: verdictOf(comparisons),

@@ -21,7 +21,8 @@ export const hsaeAbsorption: Claim = {
   protocol:
     'Top level of h-sae (as published, sub-latents left out) against topk of the same width and k at three widths (× 1, 2, 4), 3 seeds: ' +
     'absorption against the known concepts on W, of first letters (word properties in small vocabularies) on S; slope = rate at the ' +
-    'largest width − rate at the smallest. Beside it, at the middle width, topk with 2k active latents, the total L0 of h-sae.',
+    'largest width − rate at the smallest. On W k is twice that of other claims, with which most concepts have no latent and the rate is ' +
+    'undefined. Beside it, at the middle width, topk with 2k active latents, the total L0 of h-sae.',
   rule: 'The rate is lower at every width, and the slope is smaller.',
   async test(lab) {
     const comparisons: Comparison[] = [];
@@ -78,8 +79,9 @@ export const hsaeAbsorption: Claim = {
 };
 
 function pairAt(lab: Lab, data: DataName, width: number): { width: number; a: Side; b: Side; atTotal: Side } {
-  const spec = hSae(lab, data, { width });
-  const { k } = spec.keys as { k: number };
+  const { l0 } = lab.size(data);
+  const k = data === 'W' ? l0 : Math.round(l0 / 2);
+  const spec = hSae(lab, data, { width, k });
   return {
     width,
     a: { name: 'h-sae, top level', spec, view: 'top' },

@@ -79,7 +79,7 @@ export const hsaeCompute: Claim = {
       verdict: verdictOf(comparisons),
       because:
         `The h-sae of 64 sub-latents encodes with ${say(share)} of the FLOPs of a flat SAE of twice its top width (the published sizes ` +
-        `make it about half, and never less) and explains ${say(twice.difference.value)} more of the variance than it at equal total L0. ` +
+        `make it about half, and never less) and its variance explained is ${say(twice.difference.value)} off that one’s at equal total L0. ` +
         `The front is flat SAEs at that L0; their cheap members are cheap because a flat SAE can be small too.${sayDetectable(comparisons)}`,
       comparisons,
     };
