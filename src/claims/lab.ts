@@ -17,7 +17,8 @@ import { withRunContext } from '../evals/run-context.ts';
 import { readResult, writeResult } from '../evals/result-files.ts';
 import type { EvalContext } from '../evals/context.ts';
 import type { Metric, SuiteResult } from '../evals/metric.ts';
-import { suites } from '../evals/suites.ts';
+import { evaluateFamilies } from '../evals/hierarchy.ts';
+import { suites, type Suite } from '../evals/suites.ts';
 import { harvest } from '../lm/harvest.ts';
 import { latestCheckpoint, readState } from '../training/checkpoint.ts';
 import { resolveConfig, stepsOf, type RunConfig } from '../training/config.ts';
@@ -69,6 +70,8 @@ export interface TrainedRun {
 
 /** Validation and checkpoints while training cost time and decide nothing. */
 const TRAINING = { logEvery: 50, validateEvery: 1e9, checkpointEvery: 1e9, keepCheckpoints: 1 };
+/** Those of `eval`, and `families`: `hierarchy` without its probes, which take most of the time. */
+const SUITES: Readonly<Record<string, Pick<Suite, 'measure'>>> = { ...suites, families: { measure: evaluateFamilies } };
 /** SAEs that are trained together on one stream. */
 const GROUP = 4;
 
@@ -164,7 +167,7 @@ export class Lab {
     if (stored && isDeepStrictEqual(stored.measured, measured)) return stored.result;
     this.#checkInterrupted();
     this.#note(`${suite}: ${describe(run)}`);
-    const result = await this.withRun(run, (context) => suites[suite].measure(context));
+    const result = await this.withRun(run, (context) => SUITES[suite].measure(context));
     writeResult(run.folder, suite, { result, measured });
     return result;
   }

@@ -24,6 +24,10 @@ export const topkCurve = (lab: Lab, data: DataName, width?: number): { name: str
   specs: l0Curve(lab, data).map((k) => topk(lab, data, { k, ...(width !== undefined && { width }) })),
 });
 
+/** Generated activations cost more than a step: where many systems are trained on B, each sees half as many. */
+export const shorterOnBench = (lab: Lab, spec: Spec): Spec =>
+  spec.data === 'B' ? { ...spec, tokens: lab.size('B').tokens / 2 } : spec;
+
 /** Peak learning rate of TopK and its family. On B 3e-3 explains more than 1e-3 (batchtopk and matryoshka, seed 9, 750 000 tokens). */
 export const RATE: Readonly<Record<DataName, number>> = { W: 2e-3, S: 1e-3, B: 3e-3, N: 3e-3 };
 

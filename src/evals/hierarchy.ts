@@ -4,7 +4,7 @@
  */
 import { familiesOf } from '../forest/families.ts';
 import type { EvalContext } from './context.ts';
-import { forestOf } from './forest-of.ts';
+import { forestOf, type JudgedForest } from './forest-of.ts';
 import { compositionMetric } from './hierarchy/composition.ts';
 import { directionMetrics } from './hierarchy/directions.ts';
 import { firingMetrics, type Activity } from './hierarchy/firing-metrics.ts';
@@ -15,12 +15,38 @@ import { nullFamilies } from './hierarchy/null-families.ts';
 import { MIN_SAMPLES } from './hierarchy/rules.ts';
 import { siblingOverlap } from './hierarchy/sibling-overlap.ts';
 import { siblingSimilarity } from './hierarchy/top-inputs.ts';
-import { Bootstrap, metric, type Metric, type SuiteResult } from './metric.ts';
+import { Bootstrap, metric, type Metric, type Metrics, type SuiteResult } from './metric.ts';
 
 /** @throws InputError if the source holds no held-out rows */
 export async function evaluateHierarchy(context: EvalContext): Promise<SuiteResult> {
   const { device, sae, seed, onProgress } = context;
-  const { forest, how } = await forestOf(context);
+  const { metrics, sample, judged } = await judgeFamilies(context);
+  const { active: firings, held, dictionary } = sample;
+  const hits = await hitRates({
+    firings,
+    held,
+    dictionary,
+    forest: judged.forest,
+    how: judged.how,
+    seed,
+    onProgress: (done, total) => onProgress('probes', done, total),
+  });
+  const composition = await compositionMetric(device, dictionary, sae.d, seed);
+  return { metrics: { ...metrics, ...hits, composition }, views: {}, skipped: {} };
+}
+
+/** The suite without hit rates, whose probes take most of its time, and without composition. */
+export async function evaluateFamilies(context: EvalContext): Promise<SuiteResult> {
+  const { metrics } = await judgeFamilies(context);
+  return { metrics, views: {}, skipped: {} };
+}
+
+async function judgeFamilies(
+  context: EvalContext,
+): Promise<{ metrics: Metrics; sample: FiringSample; judged: JudgedForest }> {
+  const { sae, seed } = context;
+  const judgedForest = await forestOf(context);
+  const { forest, how } = judgedForest;
   const sample = await sampleHeldOut(context);
   const { active, held, dictionary, units, isCut } = sample;
   const families = familiesOf(forest);
@@ -33,28 +59,15 @@ export async function evaluateHierarchy(context: EvalContext): Promise<SuiteResu
   const bootstrap = new Bootstrap(units, seed);
   const keepsReplicates = !isCut;
   const isLive = (latent: number): boolean => active.countOf(latent) >= MIN_SAMPLES;
-  return {
-    metrics: {
-      pairs: pairCount(families.child.length, how),
-      ...firingMetrics(aboveZero(sample), judged, nulls, bootstrap, keepsReplicates),
-      ...firingMetrics(contributing(sample), judged, nulls, bootstrap, keepsReplicates),
-      ...siblingOverlap(active, judged, nulls, bootstrap, { seed, keepsReplicates }),
-      sibling_similarity: await siblingSimilarity(active, held, judged, nulls, seed),
-      ...directionMetrics(dictionary, sae.d, judged, isLive, nulls, seed),
-      ...(await hitRates({
-        firings: active,
-        held,
-        dictionary,
-        forest,
-        how,
-        seed,
-        onProgress: (done, total) => onProgress('probes', done, total),
-      })),
-      composition: await compositionMetric(device, dictionary, sae.d, seed),
-    },
-    views: {},
-    skipped: {},
+  const metrics = {
+    pairs: pairCount(families.child.length, how),
+    ...firingMetrics(aboveZero(sample), judged, nulls, bootstrap, keepsReplicates),
+    ...firingMetrics(contributing(sample), judged, nulls, bootstrap, keepsReplicates),
+    ...siblingOverlap(active, judged, nulls, bootstrap, { seed, keepsReplicates }),
+    sibling_similarity: await siblingSimilarity(active, held, judged, nulls, seed),
+    ...directionMetrics(dictionary, sae.d, judged, isLive, nulls, seed),
   };
+  return { metrics, sample, judged: judgedForest };
 }
 
 /** A latent is active where the papers say so: a > 0. */

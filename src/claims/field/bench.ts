@@ -4,7 +4,7 @@ import type { Claim, Table } from '../claim.ts';
 import { compareSides, compareWithCurve, meanOf, type Side } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
-import { hSae, hsaeForest, treeSae } from '../recipes.ts';
+import { hSae, hsaeForest, shorterOnBench, treeSae } from '../recipes.ts';
 import { outcomesOf, show } from '../words.ts';
 
 /**
@@ -21,11 +21,9 @@ const PENALTIES = { april: 4, gated: 6, dynamic: 16 };
 const DATA = 'B';
 
 function flat(lab: Lab, arch: string, keys: object): Spec {
-  const { width, tokens } = lab.size(DATA);
-  return { data: DATA, arch, keys: { width, lr: RATE, ...keys }, tokens: tokens / 2 };
+  const { width } = lab.size(DATA);
+  return shorterOnBench(lab, { data: DATA, arch, keys: { width, lr: RATE, ...keys } });
 }
-
-const half = (lab: Lab, spec: Spec): Spec => ({ ...spec, tokens: lab.size(DATA).tokens / 2 });
 
 /** Those of which the order is published. */
 function published(lab: Lab): Record<'matryoshka' | 'batchtopk' | 'jumprelu' | 'matchingPursuit', Side> {
@@ -64,15 +62,15 @@ function everybody(lab: Lab): Side[] {
     side('dynamic-sparsity', { lambda0: PENALTIES.dynamic, lambdaFinal: PENALTIES.dynamic }),
     {
       name: 'compositional',
-      spec: half(lab, {
+      spec: shorterOnBench(lab, {
         data: DATA,
         arch: 'compositional',
         keys: { width: [width / 4, width / 4, width / 2], k: [third, third, l0 - 2 * third], lr: RATE },
       }),
     },
-    { name: 'h-sae', spec: half(lab, hSae(lab, DATA)) },
-    { name: 'hsae-forest', spec: half(lab, hsaeForest(lab, DATA)) },
-    { name: 'tree-sae', spec: half(lab, treeSae(lab, DATA)) },
+    { name: 'h-sae', spec: shorterOnBench(lab, hSae(lab, DATA)) },
+    { name: 'hsae-forest', spec: shorterOnBench(lab, hsaeForest(lab, DATA)) },
+    { name: 'tree-sae', spec: shorterOnBench(lab, treeSae(lab, DATA)) },
   ];
 }
 

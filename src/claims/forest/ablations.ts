@@ -7,7 +7,7 @@ import { compareLevels } from '../levels.ts';
 import { hsaeForest } from '../recipes.ts';
 import { outcomesOf, show } from '../words.ts';
 
-const HAMMING = { what: 'OR-Hamming distance', metric: 'hierarchy.or_hamming' } as const;
+const HAMMING = { what: 'OR-Hamming distance', metric: 'families.or_hamming' } as const;
 const MATCHED = { matching: 'all but the ablated part' } as const;
 const RUNS =
   'hsae-forest on W with everything else as it is, half as many tokens as the main comparisons, 3 seeds, same stream; parameters and encode ' +
@@ -70,8 +70,8 @@ async function densities(
     rows.push([
       name,
       meanOf(await lab.metric(spec, HAMMING.metric)),
-      meanOf(await lab.metric(spec, 'hierarchy.p_parent_given_child')),
-      meanOf(await lab.metric(spec, 'hierarchy.pairs')),
+      meanOf(await lab.metric(spec, 'families.p_parent_given_child')),
+      meanOf(await lab.metric(spec, 'families.pairs')),
       meanOf(await lab.metric(spec, 'core.l0_total')),
     ]);
   }
@@ -164,7 +164,7 @@ export const forestTopology: Claim = {
         await compareSides(lab, free, other, { ...HAMMING, claimed: { is: 'lower' }, ...MATCHED }),
         await compareSides(lab, free, other, {
           what: 'P(parent | child)',
-          metric: 'hierarchy.p_parent_given_child',
+          metric: 'families.p_parent_given_child',
           claimed: { is: 'higher' },
           ...MATCHED,
           decides: false,

@@ -3,8 +3,8 @@ import { compareWithNull } from '../against-null.ts';
 import type { Claim } from '../claim.ts';
 import { compareMetrics, compareSides, meanOf, type Side } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
-import type { Lab, Spec } from '../lab.ts';
-import { matchingPursuit, matryoshka, topk, treeSae } from '../recipes.ts';
+import type { Lab } from '../lab.ts';
+import { matchingPursuit, matryoshka, shorterOnBench, topk, treeSae } from '../recipes.ts';
 import type { DataName } from '../scales.ts';
 import { outcomesOf, show } from '../words.ts';
 
@@ -47,12 +47,13 @@ export const treeHierarchy: Claim = {
   protocol:
     "The paper's hit rule (parent and child among the five latents nearest to a probe for the child) for the links of tree-sae against " +
     'pairs of topk, matryoshka and matching-pursuit that fire together, W and S; the share of right links by the known concepts (W) and the ' +
-    'known tree (B), of flat SAEs with extracted forests. Equal total L0 and width; parameters are then equal too. 3 seeds, 5 on B.',
+    'known tree (B), of flat SAEs with extracted forests. Equal total L0 and width; parameters are then equal too. 3 seeds, 5 on B with half as many tokens.',
   rule: 'Above every flat SAE and beyond both nulls, by the hit rule and by the truth.',
   async test(lab) {
     const comparisons: Comparison[] = [];
     for (const data of lab.available('W', 'S', 'B')) {
-      const [tree, flat] = [treeSide(lab, data), flatOf(lab, data)];
+      const shorter = (side: Side): Side => ({ ...side, spec: shorterOnBench(lab, side.spec) });
+      const [tree, flat] = [shorter(treeSide(lab, data)), flatOf(lab, data).map(shorter)];
       await lab.train([tree, ...flat].map(({ spec }) => spec));
       if (data !== 'B') {
         for (const other of flat) comparisons.push(await compareHits(lab, tree, other));
@@ -106,25 +107,22 @@ export const treeScaling: Claim = {
   statement: 'The advantage in hierarchy holds across widths.',
   published: 'hit rate .68, .70, .51 at 6 144, 24 576 and 49 152 latents against .08–.19 (Matryoshka)',
   protocol:
-    'Half, once and twice the width at the same total L0; tree-sae against topk and matryoshka of as many latents by the hit rule. S ' +
-    '(W where there is no model for it), half as many tokens as the main comparisons, 3 seeds.',
-  rule: 'Above both at each of the three widths.',
+    'Half, once and twice the width at the same total L0; tree-sae by its links against a flat topk of as many latents by the pairs that ' +
+    'fire together, both by the hit rule. S (W where there is no model for it), half as many tokens for the outer widths, 3 seeds.',
+  rule: 'Above the flat SAE at each of the three widths.',
   async test(lab) {
     const [data] = lab.available('S', 'W');
     const { width: base, tokens } = lab.size(data);
-    const short = (spec: Spec): Spec => ({ ...spec, tokens: tokens / 2 });
     const comparisons: Comparison[] = [];
     for (const width of [base / 2, base, 2 * base]) {
+      // The one in the middle is that of tree-hierarchy.
+      const length = width === base ? {} : { tokens: tokens / 2 };
       const above = Math.round(width / 4);
-      const tree = {
-        name: `tree-sae, ${width} latents`,
-        spec: short(treeSae(lab, data, { layers: [above, width - above] })),
-      };
-      const flat = flatOf(lab, data, { width })
-        .slice(0, 2)
-        .map(({ name, spec }) => ({ name, spec: short(spec) }));
-      await lab.train([tree, ...flat].map(({ spec }) => spec));
-      for (const other of flat) comparisons.push(await compareHits(lab, tree, other));
+      const layers = [above, width - above];
+      const tree = { name: `tree-sae, ${width} latents`, spec: { ...treeSae(lab, data, { layers }), ...length } };
+      const [flat] = flatOf(lab, data, { width }).map(({ name, spec }) => ({ name, spec: { ...spec, ...length } }));
+      await lab.train([tree.spec, flat.spec]);
+      comparisons.push(await compareHits(lab, tree, flat));
     }
     return {
       verdict: verdictOf(comparisons),
