@@ -44,7 +44,7 @@ export const scales: Readonly<Record<ScaleName, Scale>> = {
       B: { tokens: 60_000, batch: 512, seeds: 2, rows: 4000, ...none, width: 64, l0: 6 },
       N: { tokens: 100_000, batch: 200, seeds: 2, rows: 5000, ...none, width: 20, l0: 2 },
     },
-    synthBench: { features: 256, d: 48, roots: 4, maxProbability: 0.1, minProbability: 0.004 },
+    synthBench: { features: 384, d: 48, roots: 4, maxProbability: 0.1, minProbability: 0.004 },
   },
   small: {
     what: 'hours on two cores; what docs/claims.md reports',
