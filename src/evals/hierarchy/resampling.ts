@@ -31,8 +31,9 @@ export function resampled(
   const replicates = new Map(names.map((name) => [name, new Float64Array(RESAMPLES)]));
   const draws = bootstrap.draws();
   const weights = new Float64Array(count);
-  const isResampled = count > 1;
-  for (let b = 0; b < RESAMPLES && isResampled && names.length > 0; b++) {
+  const isResampled = count > 1 && names.length > 0;
+  const resamples = isResampled ? RESAMPLES : 0;
+  for (let b = 0; b < resamples; b++) {
     weights.fill(0);
     for (let i = 0; i < count; i++) weights[draws.below(count)]++;
     const drawn = statistics(weights);
