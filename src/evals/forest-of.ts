@@ -9,6 +9,8 @@ import { contributing, COVERAGE, rootMeanSquare, rowNorms } from './live-latents
 
 /** Training rows from whose firings a forest is extracted. */
 const EXTRACTION_ROWS = 50_000;
+/** Rows of a batch of them: what a generated source yields depends on it, so it is not the context's. */
+const BATCH_ROWS = 2048;
 
 export interface JudgedForest {
   /** Over all latents of the SAE; roots may be latents without children. */
@@ -36,19 +38,13 @@ export async function forestOf(context: EvalContext): Promise<JudgedForest> {
 }
 
 /** What fires on the first batches of the training stream; entries that add next to nothing are left out (live-latents.ts). */
-export async function trainingFirings({
-  device,
-  sae,
-  source,
-  normalization,
-  batchRows,
-}: EvalContext): Promise<Firings> {
+export async function trainingFirings({ device, sae, source, normalization }: EvalContext): Promise<Firings> {
   const reconstructor = await Reconstructor.create(device, sae);
   try {
     const norms = rowNorms(await reconstructor.readDictionary(), sae.d);
     const firings = new Firings(sae.width);
-    const rows = Math.min(batchRows, source.trainRows);
-    const batches = Math.max(1, Math.floor(Math.min(EXTRACTION_ROWS, source.trainRows) / rows));
+    const rows = Math.min(BATCH_ROWS, source.trainRows);
+    const batches = rows === 0 ? 0 : Math.floor(Math.min(EXTRACTION_ROWS, source.trainRows) / rows);
     const x = new Float32Array(rows * sae.d);
     let scale = 0;
     for (let i = 0; i < batches; i++) {

@@ -64,7 +64,7 @@ async function judgeFamilies(
     ...firingMetrics(aboveZero(sample), judged, nulls, bootstrap, keepsReplicates),
     ...firingMetrics(contributing(sample), judged, nulls, bootstrap, keepsReplicates),
     ...siblingOverlap(active, judged, nulls, bootstrap, { seed, keepsReplicates }),
-    sibling_similarity: await siblingSimilarity(active, held, judged, nulls, seed),
+    sibling_similarity: await siblingSimilarity(active, held, judgedForest, nulls, seed),
     ...directionMetrics(dictionary, sae.d, judged, isLive, nulls, seed),
   };
   return { metrics, sample, judged: judgedForest };

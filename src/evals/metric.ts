@@ -116,10 +116,16 @@ export class Bootstrap {
     return new Random(this.#seed, 'evals', 'bootstrap');
   }
 
-  /** @param statistic gets the weight of every unit, see core/statistics.ts */
+  /**
+   * One unit can only be drawn as it is: its resamples tell nothing, so that there are none, and no interval.
+   * @param statistic gets the weight of every unit, see core/statistics.ts
+   */
   of(statistic: (weights: Float64Array) => number, meaning: Meaning): Metric {
     const { count, label } = this.units;
     const value = statistic(new Float64Array(count).fill(1));
+    if (count < 2) {
+      return metric(value, NaN, NaN, { ...meaning, definition: `${meaning.definition}; no interval from ${label}` });
+    }
     const replicates = bootstrapReplicates(count, statistic, this.draws());
     const { low, high } = percentileInterval(replicates);
     const definition = `${meaning.definition}; 95 % interval: percentile bootstrap over ${label}`;

@@ -47,7 +47,7 @@ export function mainByFiring(overlap: FiringOverlap, ranges: readonly LatentRang
 /** Features whose cosines are taken at once. */
 const TOGETHER = 1024;
 
-/** The largest |cos|. @param decoder `[width, d]`; @param directions `[features, d]` */
+/** The largest |cos|; none where no decoder row of the range has a part along the direction. @param decoder `[width, d]`; @param directions `[features, d]` */
 export async function mainByDirection(
   device: Device,
   decoder: Float32Array,
@@ -57,7 +57,7 @@ export async function mainByDirection(
 ): Promise<MainLatents> {
   const features = directions.length / d;
   const candidates = decoder.subarray(from * d, to * d);
-  const latent = new Int32Array(features);
+  const latent = new Int32Array(features).fill(-1);
   const cosine = new Float64Array(features);
   for (let start = 0; start < features; start += TOGETHER) {
     const rows = directions.slice(start * d, (start + TOGETHER) * d);

@@ -89,7 +89,7 @@ class ViewMetrics {
     return this.#overEdges(
       this.#isCounted,
       (edge) => edge.rate,
-      (draw) => (edge) => this.#view.randomEdges[draw][edge].rate,
+      (draw) => (edge) => (this.#isReplaced(draw, edge) ? this.#view.randomEdges[draw][edge].rate : NaN),
       { unit: 'share of rows', definition },
     );
   }
@@ -104,6 +104,11 @@ class ViewMetrics {
       (draw) => (edge) => this.#view.randomEdges[draw][edge].soft,
       { unit: 'share of activation', definition },
     );
+  }
+
+  /** Whether there was another latent for the parent of an edge: one that is missing counts as off, which would be absorbed. */
+  #isReplaced(draw: number, edge: number): boolean {
+    return this.#view.randomMains[draw][this.#view.edges[edge].parent] !== -1;
   }
 
   #leak(): Metric {

@@ -66,7 +66,7 @@ export class FiringCounts {
     return views.map(({ from, to }, v) => {
       const make = (i: number, definition: string): Metrics[string] => {
         const value = values[v][i];
-        const half = 1.96 * Math.sqrt(spreads[v][i].sampleVariance);
+        const half = this.#units.count < 2 ? NaN : 1.96 * Math.sqrt(spreads[v][i].sampleVariance);
         return metric(value, Math.max(0, value - half), Math.min(1, value + half), {
           n: to - from,
           unit: i === 0 ? 'share of latents' : 'share of tokens',

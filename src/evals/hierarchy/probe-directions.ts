@@ -19,7 +19,7 @@ const MAX_VALUES = 2 ** 24;
 
 /**
  * Unit directions `[d]` by latent. Rows are read again for as many latents at once as fit.
- * @param latents that fire in some of the rows but not in all
+ * @param latents that fire in some of the rows; no direction for one that is on at all rows that the negatives are drawn from
  */
 export async function probeDirections(
   latents: readonly number[],
@@ -39,19 +39,21 @@ export async function probeDirections(
     chunk.forEach((latent, i) => {
       const active = new Set(rowsOf(firings, latent));
       const negatives = others.filter((row) => !active.has(row));
-      directions.set(latent, direction(rows, d, positives[i], negatives));
-      onProgress(directions.size, latents.length);
+      const along = negatives.length > 0 && direction(rows, d, positives[i], negatives);
+      if (along) directions.set(latent, along);
+      onProgress(from + i + 1, latents.length);
     });
   }
   return directions;
 }
 
+/** Undefined where the rows tell nothing. */
 function direction(
   rows: { at: ReadonlyMap<number, number>; x: Float32Array },
   d: number,
   positives: Uint32Array,
   negatives: readonly number[],
-): Float64Array {
+): Float64Array | undefined {
   const x = new Float32Array((positives.length + negatives.length) * d);
   const labels = new Uint8Array(positives.length + negatives.length).fill(1, 0, positives.length);
   [...positives, ...negatives].forEach((row, i) => {
@@ -60,7 +62,7 @@ function direction(
   });
   const { weights } = fitProbe(x, d, labels, { classWeight: 'balanced', tolerance: TOLERANCE });
   const norm = Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0));
-  return weights.map((w) => w / norm);
+  return norm > 0 ? weights.map((w) => w / norm) : undefined;
 }
 
 const rowsOf = ({ byLatent: { ptr, row } }: Firings, latent: number): Uint32Array =>
@@ -102,7 +104,7 @@ async function readRows(
     }
     if (at.size === wanted.size) break;
   }
-  const factor = 1 / Math.sqrt(square / x.length);
+  const factor = square === 0 ? 1 : 1 / Math.sqrt(square / x.length);
   for (let i = 0; i < x.length; i++) x[i] *= factor;
   return { at, x };
 }

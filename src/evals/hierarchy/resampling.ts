@@ -31,7 +31,9 @@ export function resampled(
   const replicates = new Map(names.map((name) => [name, new Float64Array(RESAMPLES)]));
   const draws = bootstrap.draws();
   const weights = new Float64Array(count);
-  for (let b = 0; b < RESAMPLES && names.length > 0; b++) {
+  const isResampled = count > 1 && names.length > 0;
+  const resamples = isResampled ? RESAMPLES : 0;
+  for (let b = 0; b < resamples; b++) {
     weights.fill(0);
     for (let i = 0; i < count; i++) weights[draws.below(count)]++;
     const drawn = statistics(weights);
@@ -40,6 +42,11 @@ export function resampled(
   return Object.fromEntries(
     Object.entries(meanings).map(([name, { insufficient: why, ...meaning }]): [string, Metric] => {
       if (why !== undefined) return [name, insufficient(why, meaning)];
+      // As of Bootstrap: the resamples of one unit are all the same.
+      if (!isResampled) {
+        const definition = `${meaning.definition}; no interval from ${label}`;
+        return [name, metric(values[name], NaN, NaN, { ...meaning, definition })];
+      }
       const drawn = centred(replicates.get(name)!, values[name]);
       const { low, high } = percentileInterval(drawn);
       const definition = `${meaning.definition}; 95 % interval: percentile bootstrap over ${label}, centred on the value`;

@@ -3,14 +3,14 @@
  * here they are the language model's activations about their mean, because what all of them share would make everything alike.
  */
 import { normalizeRows } from '../../core/rows.ts';
-import type { Families } from '../../forest/families.ts';
+import { familiesOf, type Families } from '../../forest/families.ts';
 import type { Firings } from '../../forest/firings.ts';
+import type { JudgedForest } from '../forest-of.ts';
 import type { HeldOutRows } from '../held-out-rows.ts';
 import type { Metric } from '../metric.ts';
-import { mean } from '../../core/statistics.ts';
-import { MIN_SAMPLES, type JudgedFamilies } from './rules.ts';
+import { MIN_SAMPLES } from './rules.ts';
 import { besideNulls, type NullFamilies } from './null-families.ts';
-import { eachFamily, meanPairwiseCosine, overFamilies, ratioOf } from './over-families.ts';
+import { eachFamily, meanPairwiseCosine, overFamilies, ratioOf, type FamilyRatio } from './over-families.ts';
 
 /** Strongest inputs that are averaged. */
 const TOP = 10;
@@ -18,7 +18,7 @@ const TOP = 10;
 export async function siblingSimilarity(
   firings: Firings,
   held: HeldOutRows,
-  { families, how }: JudgedFamilies,
+  { forest, how }: Pick<JudgedForest, 'forest' | 'how'>,
   nulls: NullFamilies,
   seed: number,
 ): Promise<Metric> {
@@ -26,17 +26,67 @@ export async function siblingSimilarity(
   const inputs = await meanTopInputs(firings, held);
   normalizeRows(inputs, d);
   const isLive = (latent: number): boolean => firings.countOf(latent) >= MIN_SAMPLES;
-  const cosines = (of: Families): ReturnType<typeof eachFamily> =>
-    eachFamily(of, (children) => meanPairwiseCosine(inputs, d, children.filter(isLive)));
-  const byChance = mean(nulls.shuffled.map((of) => ratioOf(cosines(of))).filter((value) => !Number.isNaN(value)));
-  const { numerator, denominator } = cosines(families);
-  const above = { numerator: numerator.map((value, f) => value - byChance * denominator[f]), denominator };
+  const byChance = new RandomClusters(inputs, d, forest.level, isLive);
+  const aboveChance = (of: Families): FamilyRatio =>
+    eachFamily(of, (children) => {
+      const live = children.filter(isLive);
+      return meanPairwiseCosine(inputs, d, live) - byChance.cosine(live);
+    });
   const definition =
     `mean over the families with at least two children of the mean pairwise cosine of their mean inputs on the ${TOP} rows of the ` +
-    `largest activation, minus the same for random clusters of equal sizes (${nulls.shuffled.length} shuffled forests); inputs are the ` +
+    `largest activation, minus what random clusters of the same sizes and levels are expected to have; inputs are the ` +
     `model’s activations minus their mean, children are active on at least ${MIN_SAMPLES} held-out rows, ${how}`;
-  const measured = overFamilies(above, 'families', { unit: 'mean over families', definition }, seed);
-  return besideNulls(measured, nulls, 'children', (of) => ratioOf(cosines(of)) - byChance);
+  const meaning = { unit: 'mean over families', definition };
+  const measured = overFamilies(aboveChance(familiesOf(forest)), 'families', meaning, seed);
+  return besideNulls(measured, nulls, 'children', (of) => ratioOf(aboveChance(of)));
+}
+
+/**
+ * What random latents of some levels have in common: eval-HSAEs draws 100 clusters, this is the mean of all that there are, so that it
+ * depends on no draw. From the sums of unit vectors by level: the cosines of all pairs are never taken.
+ */
+class RandomClusters {
+  readonly #level: Int32Array;
+  readonly #d: number;
+  /** By level: Σ u over its latents, and how many there are. */
+  readonly #sums = new Map<number, { sum: Float64Array; count: number }>();
+
+  /** @param units `[F, d]` rows of unit length; @param isLive latents that may be drawn */
+  constructor(units: Float32Array, d: number, level: Int32Array, isLive: (latent: number) => boolean) {
+    this.#level = level;
+    this.#d = d;
+    level.forEach((of, latent) => {
+      if (!isLive(latent)) return;
+      const at = this.#sums.get(of) ?? { sum: new Float64Array(d), count: 0 };
+      for (let k = 0; k < d; k++) at.sum[k] += units[latent * d + k];
+      at.count++;
+      this.#sums.set(of, at);
+    });
+  }
+
+  /** Expected mean pairwise cosine of as many latents of the same levels; NaN for fewer than two. */
+  cosine(members: Int32Array): number {
+    const countOf = new Map<number, number>();
+    for (const latent of members) countOf.set(this.#level[latent], (countOf.get(this.#level[latent]) ?? 0) + 1);
+    const counts = [...countOf];
+    let [cosines, pairs] = [0, 0];
+    counts.forEach(([a, ofA], i) => {
+      for (const [b, ofB] of counts.slice(i)) {
+        const times = a === b ? (ofA * (ofA - 1)) / 2 : ofA * ofB;
+        if (times > 0) cosines += times * this.#between(a, b);
+        pairs += times;
+      }
+    });
+    return cosines / pairs;
+  }
+
+  /** Mean cosine of two different latents. */
+  #between(a: number, b: number): number {
+    const [{ sum: left, count: m }, { sum: right, count: n }] = [this.#sums.get(a)!, this.#sums.get(b)!];
+    let product = 0;
+    for (let k = 0; k < this.#d; k++) product += left[k] * right[k];
+    return a === b ? (product - n) / (n * (n - 1)) : product / (m * n);
+  }
 }
 
 /** `[F, d]` mean of x − x̄ over the rows of the largest activations of each latent. */

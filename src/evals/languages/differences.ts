@@ -1,6 +1,7 @@
 /** Differences between translations as metrics, beside those between sentences that do not translate each other. */
 import { Random } from '../../core/random.ts';
-import { besideNull, insufficient, type Bootstrap, type Metric, type Metrics } from '../metric.ts';
+import { meanOfDefined } from '../hierarchy/resampling.ts';
+import { besideNull, insufficient, total, type Bootstrap, type Metric, type Metrics } from '../metric.ts';
 import { TOP, type AlignedSets } from './top-latents.ts';
 
 const DRAWS = 20;
@@ -19,17 +20,20 @@ export function differenceMetrics(
   const random = new Random(seed, 'evals', 'languages', prefix);
   const others = sets.rows > 1 ? Array.from({ length: DRAWS }, () => sets.otherRows(random)) : [];
   const of = (some: typeof pairs, value: PairValue, meaning: { unit: string; definition: string }): Metric => {
-    if (sets.rows < LEAST) {
-      return insufficient(`${sets.rows} aligned tokens, at least ${LEAST} are needed`, { n: sets.rows, ...meaning });
-    }
     const mean = (row: number, other: number): number =>
-      some.reduce((sum, [a, b]) => sum + value(sets.compare(row, a, other, b)), 0) / some.length;
+      meanOfDefined(some.map(([a, b]) => value(sets.compare(row, a, other, b))));
     const [numerator, denominator] = [new Float64Array(bootstrap.units.count), new Float64Array(bootstrap.units.count)];
     sets.documents.forEach((document, row) => {
-      numerator[document] += mean(row, row);
+      const difference = mean(row, row);
+      if (Number.isNaN(difference)) return;
+      numerator[document] += difference;
       denominator[document]++;
     });
-    const draws = others.map((other) => other.reduce((sum, b, row) => sum + mean(row, b), 0) / sets.rows);
+    const n = total(denominator);
+    if (n < LEAST) {
+      return insufficient(`${n} comparable aligned tokens, at least ${LEAST} are needed`, { n, ...meaning });
+    }
+    const draws = others.map((other) => meanOfDefined(Array.from(other, (b, row) => mean(row, b))));
     return besideNull(
       bootstrap.ratio(numerator, denominator, meaning),
       'shuffled_pairing',
@@ -52,9 +56,9 @@ export function differenceMetrics(
         difference([pair]),
       ]),
     ),
-    [`${prefix}jaccard_distance`]: of(pairs, ({ different, any }) => (any === 0 ? 0 : different / any), {
+    [`${prefix}jaccard_distance`]: of(pairs, ({ different, any }) => different / any, {
       unit: 'share',
-      definition: `mean |A △ B| / |A ∪ B| of the same sets, 0 where both are empty: does not depend on how many latents are on; ${names(pairs)}`,
+      definition: `mean |A △ B| / |A ∪ B| of the same sets, those of which both are empty left out: does not depend on how many latents are on; ${names(pairs)}`,
     }),
   };
 
@@ -63,4 +67,5 @@ export function differenceMetrics(
   }
 }
 
+/** NaN where there is nothing to compare. */
 type PairValue = (sets: { different: number; any: number }) => number;

@@ -114,5 +114,7 @@ function specificShare(live: Int32Array, seed: number): Metric {
   }
   const units = { count: live.length, of: new Int32Array(), label: `${live.length} latents` };
   const isSpecific = Float64Array.from(live, (language) => (language >= 0 ? 1 : 0));
-  return new Bootstrap(units, seed).ratio(isSpecific, new Float64Array(live.length).fill(1), meaning);
+  const ones = new Float64Array(live.length).fill(1);
+  const { replicates: _, ...measured } = new Bootstrap(units, seed).ratio(isSpecific, ones, meaning);
+  return measured;
 }

@@ -123,7 +123,6 @@ export async function nounDataSet(context: EvalContext, nouns: ReadonlyMap<numbe
     seen.set(tokens[row], before + 1);
     return true;
   });
-  const acts = await rowsAt(held, places);
   const noun = places.map((place) => nouns.get(tokens[place])!);
   const isTested = testedWords(noun, context.seed);
   const rows = [...places.keys()];
@@ -141,11 +140,9 @@ export async function nounDataSet(context: EvalContext, nouns: ReadonlyMap<numbe
     ],
     unit: 'test words',
     unitOf: (row) => noun[row].word,
-    features: (encoders, chosen) => {
-      const { d } = held;
-      const raw = new Float32Array(chosen.length * d);
-      chosen.forEach((row, i) => raw.set(acts.subarray(row * d, (row + 1) * d), i * d));
-      return encoders.ofTokens(raw);
+    features: async (encoders, chosen) => {
+      const rows = chosen.map((row) => places[row]);
+      return encoders.ofTokens(await rowsAt(held, rows));
     },
   };
 }

@@ -81,8 +81,8 @@ export class MeanRows {
     }
   }
 
-  /** `[items, d]` */
+  /** `[items, d]`; zeros, like the codes, for an item none of whose tokens count. */
   finish(): Float32Array {
-    return Float32Array.from(this.#sum, (sum, at) => sum / this.#rows[Math.floor(at / this.#d)]);
+    return Float32Array.from(this.#sum, (sum, at) => sum / Math.max(1, this.#rows[Math.floor(at / this.#d)]));
   }
 }
