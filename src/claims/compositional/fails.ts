@@ -5,7 +5,7 @@ import { compareMetrics } from '../compare.ts';
 import { constants, perSeed } from '../derived.ts';
 import { verdictOf } from '../judge.ts';
 import type { Lab } from '../lab.ts';
-import { say } from '../words.ts';
+import { show } from '../words.ts';
 import { attempt, publishedWidths, type Attempt, type Recipe } from './attempt.ts';
 
 const TOKENS = 200_000;
@@ -83,8 +83,8 @@ export const compFails: Claim = {
     return {
       verdict: verdictOf(comparisons),
       because:
-        `The literal recipe takes ${say(comparisons[0].valueA)} of its steps with latents active in float32 and ${say(comparisons[1].valueA)} in ` +
-        `bfloat16; it explains ${say(meanOf(single.attempts, ({ varianceExplained }) => varianceExplained))} of the variance at the end. Steps fail in: ` +
+        `The literal recipe takes ${show(comparisons[0].valueA)} of its steps with latents active in float32 and ${show(comparisons[1].valueA)} in ` +
+        `bfloat16; it explains ${show(meanOf(single.attempts, ({ varianceExplained }) => varianceExplained))} of the variance at the end. Steps fail in: ` +
         `${failing.length === 0 ? 'none of the variants' : failing.map(({ name }) => name).join(', ')}. In float16 the first loss, about ` +
         '96 000, is infinite (largest number 65 504); the published numbers (comp-abstract) are those of a model that puts out about nothing.',
       comparisons,

@@ -5,7 +5,7 @@ import { constants } from '../derived.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import { compositional, topk, topkCurve } from '../recipes.ts';
 import { flatOfEqualParameters } from '../sizes.ts';
-import { say, sayDetectable } from '../words.ts';
+import { openIn, show } from '../words.ts';
 
 const METRICS = [
   { what: 'variance explained', metric: 'core.variance_explained' },
@@ -50,13 +50,13 @@ export const compRedesign: Claim = {
       .filter(({ matching, what }) => matching === 'total L0' && what === 'variance explained')
       .map(
         ({ data, valueA, difference }) =>
-          `${say(valueA)} on ${data} (${say(difference.value)} against topk at the same L0)`,
+          `${show(valueA)} on ${data} (${show(difference.value)} against topk at the same L0)`,
       );
     return {
       verdict: verdictOf(comparisons),
       because:
         `All seeds train. Variance explained: ${gaps.join(', ')}. That tiers can be trained says nothing about what composition is good ` +
-        `for: a flat SAE of the same L0 is the yardstick.${sayDetectable(comparisons)}`,
+        `for: a flat SAE of the same L0 is the yardstick.${openIn(comparisons)}`,
       comparisons,
     };
   },

@@ -6,7 +6,7 @@ import { verdictOf } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { dynamicBaseline, dynamicPublished } from '../recipes.ts';
 import { traceOf } from '../trace.ts';
-import { say, sayDetectable } from '../words.ts';
+import { openIn, show } from '../words.ts';
 import type { Metric } from '../../evals/metric.ts';
 
 /** Lines of the table of λ and L0. */
@@ -48,10 +48,10 @@ export const dynamicActive: Claim = {
     return {
       verdict: verdictOf(comparisons),
       because:
-        `L0 is ${say((active.valueA ?? NaN) / (active.valueB ?? NaN))} times that of the baseline (${say(active.valueA)} against ` +
-        `${say(active.valueB)} of ${width}). With λ held at λ_0 = 1/√d it is ${say(faded.valueB)}, so that the fading adds ` +
-        `${say(faded.difference.value)}; λ_0 is small to begin with. Of all latents ${say(percent(living.valueA))} % fire at all, ` +
-        `${say(percent(living.valueB))} % in the baseline: what is higher is L0.${sayDetectable(comparisons)}`,
+        `L0 is ${show((active.valueA ?? NaN) / (active.valueB ?? NaN))} times that of the baseline (${show(active.valueA)} against ` +
+        `${show(active.valueB)} of ${width}). With λ held at λ_0 = 1/√d it is ${show(faded.valueB)}, so that the fading adds ` +
+        `${show(faded.difference.value)}; λ_0 is small to begin with. Of all latents ${show(percent(living.valueA))} % fire at all, ` +
+        `${show(percent(living.valueB))} % in the baseline: what is higher is L0.${openIn(comparisons)}`,
       comparisons,
       tables: [await fading(lab, a.spec)],
     };

@@ -4,7 +4,7 @@ import { compareWithCurve, type Question } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { dynamicSparse, FINAL_LAMBDA } from '../recipes.ts';
-import { say, sayDetectable } from '../words.ts';
+import { openIn, show } from '../words.ts';
 
 const TOKENS = 400_000;
 /** Steps between looks at usage and duplicates: half the published number, for a run that is half as long as the others. */
@@ -65,12 +65,12 @@ export const dynamicParts: Claim = {
     }
     const effects = comparisons
       .filter(({ what }) => what === 'variance explained')
-      .map(({ b, difference: { value, low, high } }) => `${b} ${say(value)} (${say(low)} … ${say(high)})`);
+      .map(({ b, difference: { value, low, high } }) => `${b} ${show(value)} (${show(low)} … ${show(high)})`);
     return {
       verdict: verdictOf(comparisons),
       because:
         `Variance explained of the whole method minus that ${effects.join('; ')}, at equal L0. In the published table the schedule alone is ` +
-        `best, so that the other parts take away from it.${sayDetectable(comparisons)}`,
+        `best, so that the other parts take away from it.${openIn(comparisons)}`,
       comparisons,
     };
   },

@@ -4,7 +4,7 @@ import { compareSides, meanOf, type Question } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab } from '../lab.ts';
 import { dynamicBaseline, dynamicPublished, dynamicSparse, topk } from '../recipes.ts';
-import { say, sayComparison, sayDetectable } from '../words.ts';
+import { openIn, show, bothSides } from '../words.ts';
 
 interface Quality {
   readonly what: string;
@@ -52,9 +52,9 @@ function because(comparisons: readonly Comparison[], l0: string): string {
   const of = (wanted: boolean): string =>
     comparisons
       .filter(({ decides }) => decides === wanted)
-      .map(sayComparison)
+      .map(bothSides)
       .join('; ');
-  return `At equal L0: ${of(true)}. As published: ${of(false)}; there it is no sparse model any more (${l0}).${sayDetectable(comparisons)}`;
+  return `At equal L0: ${of(true)}. As published: ${of(false)}; there it is no sparse model any more (${l0}).${openIn(comparisons)}`;
 }
 
 /** L0 of the two published sides. */
@@ -64,7 +64,7 @@ async function sayL0(lab: Lab): Promise<string> {
     const [ofA] = await lab.metric(await dynamicPublished(lab, data), 'core.l0_total');
     const [ofB] = await lab.metric(await dynamicBaseline(lab, data), 'core.l0_total');
     parts.push(
-      `${say(ofA.value)} of ${await lab.width(data)} latents active on ${data}, ${say(ofB.value)} in its baseline`,
+      `${show(ofA.value)} of ${await lab.width(data)} latents active on ${data}, ${show(ofB.value)} in its baseline`,
     );
   }
   return parts.join('; ');

@@ -4,7 +4,7 @@ import { ToyTree } from '../../activations/toy-tree.ts';
 import { metric, type Metric } from '../../evals/metric.ts';
 import { recoverToyTree, type ToyRecovery } from '../../evals/toy-recovery.ts';
 import type { Claim, Verdict } from '../claim.ts';
-import { constant } from '../combine.ts';
+import { constant } from '../derived.ts';
 import { compareMetrics, type Side } from '../compare.ts';
 import type { Comparison } from '../judge.ts';
 import type { Lab } from '../lab.ts';

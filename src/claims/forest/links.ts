@@ -2,7 +2,7 @@
 import { compareWithNull } from '../against-null.ts';
 import type { Claim } from '../claim.ts';
 import { compareMetrics, compareSides, meanOf } from '../compare.ts';
-import { constant } from '../combine.ts';
+import { constant } from '../derived.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import { stepTimes, timeRatios } from '../step-time.ts';
 import { outcomesOf, show } from '../words.ts';
