@@ -39,8 +39,7 @@ export const compBalance: Claim = {
       verdict: verdictOf(comparisons),
       because:
         `With ReLU and the published weights the tiers have ${comparisons.map(({ valueA }) => show(valueA)).join(', ')} of a total L0 of ` +
-        `${show(total)}. The first tier is penalised least and trained first, and what it explains is not left for the others; with top-k the ` +
-        `shares are what one sets.${openIn(comparisons)}`,
+        `${show(total)}. The first tier is penalised least, which alone may bring it a larger share; with top-k the shares are what one sets.${openIn(comparisons)}`,
       comparisons,
       tables: [await table(lab, { 'ReLU, published weights': relu, 'top-k': stable })],
     };

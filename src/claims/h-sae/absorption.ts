@@ -54,6 +54,7 @@ export const hsaeAbsorption: Claim = {
         ...question,
         what: `variance explained, width ${middle.width}`,
         metric: 'core.variance_explained',
+        claimed: { is: 'not lower', margin: 0 },
         decides: false,
       });
       comparisons.push(alone);

@@ -92,7 +92,7 @@ export const hsaeCompute: Claim = {
 async function encodeTimes(d: number, specs: readonly Spec[]): Promise<number[]> {
   const device = await CpuDevice.create();
   try {
-    const timed = specs.map(({ arch, keys = {} }) => new TimedSae(device, arch, keys, { d, batch: BATCH }));
+    const timed = specs.map(({ arch, keys = {} }) => TimedSae.onNoise(device, arch, keys, { d, batch: BATCH }));
     const times = await inTurn(
       timed.map((one) => () => one.encode()),
       ROUNDS,

@@ -90,8 +90,8 @@ async function timesOf(
   const device = await CpuDevice.create();
   try {
     const timed = [
-      new TimedSae(device, 'topk', flat, shape),
-      ...others.map((keys) => new TimedSae(device, 'h-sae', keys, shape)),
+      TimedSae.onNoise(device, 'topk', flat, shape),
+      ...others.map((keys) => TimedSae.onNoise(device, 'h-sae', keys, shape)),
     ];
     const measures = [...timed.map((one) => () => one.encode()), ...timed.map((one) => () => one.step())];
     const all = await inTurn(measures, ROUNDS);
