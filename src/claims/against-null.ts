@@ -1,6 +1,6 @@
 /** Whether a metric is beyond what its null gives. */
 import { compareMetrics, type Question, type Side } from './compare.ts';
-import { chance, constant } from './combine.ts';
+import { chance, constant } from './derived.ts';
 import type { Comparison } from './judge.ts';
 import type { Lab } from './lab.ts';
 

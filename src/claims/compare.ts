@@ -67,6 +67,8 @@ export function compareMetrics(
   { what, claimed, matching, decides = true }: Omit<Question, 'metric'>,
 ): Comparison {
   const difference = pairedDifference(a, b);
+  const outcome = outcomeOf(difference, claimed);
+  const why = [...a, ...b].find(({ insufficient }) => insufficient !== undefined)?.insufficient;
   return {
     what,
     data,
@@ -78,7 +80,8 @@ export function compareMetrics(
     difference,
     claimed,
     decides,
-    outcome: outcomeOf(difference, claimed),
+    outcome,
+    ...(outcome === 'undefined' && why !== undefined && { why }),
   };
 }
 
@@ -90,21 +93,4 @@ export function meanOf(metrics: readonly Metric[]): number | null {
   const values = metrics.map(({ value }) => value);
   if (values.length === 0 || values.includes(null)) return null;
   return values.reduce<number>((sum, value) => sum + (value ?? 0), 0) / values.length;
-}
-
-/** A metric minus its null, for comparisons of what is beyond chance; replicates move with it. */
-export function beyondNull(measured: Metric, name: string): Metric {
-  const chance = measured.nulls?.[name]?.value ?? NaN;
-  const shift = (value: number | null): number | null => {
-    const shifted = (value ?? NaN) - chance;
-    return Number.isFinite(shifted) ? shifted : null;
-  };
-  return {
-    ...measured,
-    value: shift(measured.value),
-    low: shift(measured.low),
-    high: shift(measured.high),
-    ...(measured.replicates && { replicates: measured.replicates.map((value) => value - chance) }),
-    definition: `${measured.definition}; minus its mean under the null ${name}`,
-  };
 }

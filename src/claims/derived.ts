@@ -1,7 +1,6 @@
 /** Metrics that are made of measured ones; their resamples go along, so that they pair like those. */
 import { percentileInterval } from '../core/statistics.ts';
 import { metric, type Metric } from '../evals/metric.ts';
-import { constant } from './combine.ts';
 
 /** @param formula of the values of `parts`, in their order */
 export function derive(
@@ -17,7 +16,55 @@ export function derive(
   const { low, high } = replicates ? percentileInterval(replicates) : { low: NaN, high: NaN };
   const value = formula(...parts.map((part) => part.value ?? NaN));
   const n = Math.min(...parts.map((part) => part.n));
-  return { ...metric(value, low, high, { n, ...meaning }), ...(replicates && { replicates }) };
+  const why = parts.find(({ insufficient }) => insufficient !== undefined)?.insufficient;
+  return {
+    ...metric(value, low, high, { n, ...meaning }),
+    ...(replicates && { replicates }),
+    ...(why !== undefined && { insufficient: why }),
+  };
+}
+
+/** The mean of the same metric of several parts of one SAE, such as its levels; undefined where one of them is. */
+export function meanMetric(metrics: readonly Metric[], of: string): Metric {
+  const [{ unit, definition }] = metrics;
+  return derive(metrics, mean, { unit, definition: `mean over ${of} of: ${definition}` });
+}
+
+/** 1 − a share. */
+export function complement(share: Metric): Metric {
+  const { nulls: _nulls, ...kept } = share;
+  return {
+    ...kept,
+    value: flip(share.value),
+    low: flip(share.high),
+    high: flip(share.low),
+    definition: `1 − ${share.definition}`,
+    ...(share.replicates && { replicates: share.replicates.map((value) => 1 - value) }),
+  };
+}
+
+/** What stands on the other side where a metric is compared with a number: a value without a spread, resampled along. */
+export function constant(value: number, like: Metric, definition: string): Metric {
+  return {
+    value,
+    low: value,
+    high: value,
+    n: like.n,
+    unit: like.unit,
+    definition,
+    ...(like.replicates && { replicates: like.replicates.map(() => value) }),
+  };
+}
+
+/** End of the 95 % range of the draws of a null: what chance comes to at most (at least). */
+export function chance(measured: Metric, name: string, end: 'low' | 'high'): Metric {
+  const ofNull = measured.nulls?.[name];
+  const bound = ofNull?.[end] ?? NaN;
+  const definition = `${end === 'high' ? '97.5' : '2.5'} % quantile of the draws: ${ofNull?.definition ?? `no null ${name}`}`;
+  const { value: _, ...beside } = constant(bound, measured, definition);
+  return Number.isFinite(bound)
+    ? { ...beside, value: bound }
+    : { ...beside, value: null, low: null, high: null, insufficient: `no null ${name}` };
 }
 
 /** A limit to compare with, for every seed of `like`. */
@@ -40,3 +87,7 @@ export function perSeed(values: readonly number[], unit: string, definition: str
 export function ratios(a: readonly Metric[], b: readonly Metric[], definition: string): Metric[] {
   return a.map((one, s) => derive([one, b[s]], (x, y) => x / y, { unit: 'ratio', definition }));
 }
+
+const mean = (...values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const flip = (value: number | null): number | null => (value === null ? null : 1 - value);

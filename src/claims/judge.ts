@@ -37,6 +37,8 @@ export interface Comparison {
   /** Whether it takes part in the verdict: comparisons under other matchings are for the reader. */
   readonly decides: boolean;
   readonly outcome: Outcome;
+  /** Why it is undefined, where that is known. */
+  readonly why?: string;
 }
 
 export type Claimed =
@@ -77,12 +79,12 @@ export function outcomeOf({ low, high }: Pick<Difference, 'low' | 'high'>, claim
 }
 
 /**
- * `holds` when every deciding comparison came out as claimed, `does not hold` when none did, `mixed` in between. Without any defined
- * one there is nothing to judge.
+ * `holds` when every deciding comparison came out as claimed, `does not hold` when none did, `mixed` in between. What is undefined did
+ * not come out as claimed: a rule that was tested in part does not hold as a whole. Without any defined one there is nothing to judge.
  */
 export function verdictOf(comparisons: readonly Comparison[]): Verdict {
-  const deciding = comparisons.filter(({ decides, outcome }) => decides && outcome !== 'undefined');
-  if (deciding.length === 0) return 'not testable here';
+  const deciding = comparisons.filter(({ decides }) => decides);
+  if (deciding.every(({ outcome }) => outcome === 'undefined')) return 'not testable here';
   const asClaimed = deciding.filter(({ outcome }) => outcome === 'as claimed').length;
   if (asClaimed === deciding.length) return 'holds';
   return asClaimed === 0 ? 'does not hold' : 'mixed';

@@ -152,7 +152,7 @@ export class Lab {
       const { metrics: whole, views, skipped } = await this.measure(run, suite);
       const found = (view === undefined ? whole : (views[view] ?? {}))[metric];
       if (!found) {
-        const reason = skipped[metric] ?? Object.values(skipped)[0] ?? 'the suite has no such metric';
+        const reason = skipped[metric] ?? `${suite} has no ${metric}${view === undefined ? '' : ` of ${view}`} here`;
         metrics.push({ value: null, low: null, high: null, n: 0, unit: '', definition: name, insufficient: reason });
       } else metrics.push(found);
     }

@@ -1,7 +1,7 @@
 /** Levels of `hsae-forest`, which reconstruct one by one. */
 import type { Metric } from '../evals/metric.ts';
 import { compareMetrics, type Question, type Side } from './compare.ts';
-import { meanMetric } from './combine.ts';
+import { meanMetric } from './derived.ts';
 import type { Comparison } from './judge.ts';
 import type { Lab, Spec } from './lab.ts';
 

@@ -1,45 +1,65 @@
 /** How long SAEs take on this machine: turn by turn, so that whatever else the machine does falls on all of them. */
 import { normalize } from '../activations/normalization.ts';
+import { NormalizedSource } from '../activations/normalized-source.ts';
+import type { ActivationSource } from '../activations/source.ts';
 import { Random } from '../core/random.ts';
 import type { Device, Tensor } from '../engine/device.ts';
 import { Optimizer } from '../engine/optim.ts';
 import { Tape } from '../engine/tape.ts';
+import { metric, type Metric } from '../evals/metric.ts';
 import type { TrainableSae } from '../sae/architecture.ts';
 import { architectureNamed } from '../sae/registry.ts';
+import { stepsOf } from '../training/config.ts';
+import { openRun, type OpenRun } from '../training/runs.ts';
 import { trainStep } from '../training/step.ts';
+import type { Lab, Spec } from './lab.ts';
 
-/** Length of the run that is pretended; steps are counted from its middle, where warm-ups are over. */
-const STEPS = 10_000;
+/** Length of the run that is pretended on random inputs; steps are counted from its middle, where warm-ups are over. */
+const PRETENDED = 10_000;
 
 export interface Shape {
   readonly d: number;
   readonly batch: number;
 }
 
-/** An SAE with fresh weights, on random inputs of unit norm. */
+/** An SAE that starts anew, on inputs that stay until others are given. */
 export class TimedSae {
   readonly sae: TrainableSae;
   readonly #device: Device;
   readonly #optimizer: Optimizer;
   readonly #x: Tensor;
-  #step = STEPS / 2;
+  #step: number;
 
-  constructor(device: Device, arch: string, keys: object, { d, batch }: Shape) {
+  /** @param rows the first batch, [batch, d] @param step number of the first step */
+  constructor(device: Device, sae: TrainableSae, rows: Float32Array, { d, batch }: Shape, step: number) {
+    this.#device = device;
+    this.sae = sae;
+    this.#optimizer = new Optimizer(device, sae.parameters, sae.update);
+    this.#x = device.persistent('f32', batch, d);
+    this.#step = step;
+    this.give(rows);
+    sae.start(rows);
+  }
+
+  /** On random inputs of unit norm. */
+  static onNoise(device: Device, arch: string, keys: object, shape: Shape): TimedSae {
+    const { d, batch } = shape;
     const architecture = architectureNamed(arch);
     const config = architecture.schema.parse({ ...keys });
-    this.#device = device;
-    this.sae = architecture.build(config, { device, d, seed: 0, batch, steps: STEPS });
-    this.#optimizer = new Optimizer(device, this.sae.parameters, this.sae.update);
-    this.#x = device.persistent('f32', batch, d);
+    const sae = architecture.build(config, { device, d, seed: 0, batch, steps: PRETENDED });
     const random = new Random(0, 'claims', 'timing');
     const rows = Float32Array.from({ length: batch * d }, () => random.normal());
     normalize({ kind: 'unit' }, rows, d);
-    device.write(this.#x, rows);
-    this.sae.start(rows);
+    return new TimedSae(device, sae, rows, shape, PRETENDED / 2);
+  }
+
+  give(rows: Float32Array): void {
+    this.#device.write(this.#x, rows);
   }
 
   /** Milliseconds of a training step. */
   step(): Promise<number> {
+    this.#device.beginStep();
     return clock(() => trainStep(this.#device, this.sae, this.#optimizer, this.#x, this.#step++));
   }
 
@@ -59,14 +79,77 @@ async function clock(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - began;
 }
 
-/** Calls everything in turn. @returns [rounds] of each; the first round is not counted */
-export async function inTurn(measures: readonly (() => Promise<number>)[], rounds: number): Promise<number[][]> {
+/** Calls everything in turn. @returns [rounds] of each; the rounds of the warm-up are not counted */
+export async function inTurn(
+  measures: readonly (() => Promise<number>)[],
+  rounds: number,
+  warmUp = 1,
+): Promise<number[][]> {
   const times: number[][] = measures.map(() => []);
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = 0; round < warmUp + rounds; round++) {
     for (const [i, measure] of measures.entries()) {
       const time = await measure();
-      if (round > 0) times[i].push(time);
+      if (round >= warmUp) times[i].push(time);
     }
   }
   return times;
 }
+
+/** Steps before the clock runs, and while it does. */
+const STEPS = { tiny: [3, 6], small: [20, 60], full: [50, 200] } as const;
+const SEEDS = 3;
+
+/** `[seeds][specs][steps]` milliseconds. */
+export type StepTimes = readonly (readonly (readonly number[])[])[];
+
+/**
+ * Of training steps on the data, from the first one on; reading batches is not among them.
+ * @param specs of the same data; their trained runs say how they are set, and are left as they are
+ */
+export async function stepTimes(lab: Lab, specs: readonly Spec[]): Promise<StepTimes> {
+  const [warmUp, timed] = STEPS[lab.scaleName];
+  const bySpec = await lab.train(specs);
+  const seeds: number[][][] = [];
+  for (let seed = 0; seed < Math.min(SEEDS, bySpec[0].length); seed++) {
+    const runs = bySpec.map((ofSpec) => ofSpec[seed]);
+    seeds.push(
+      await lab.withRun(runs[0], async ({ source }, _open, device) => {
+        const steps: (() => Promise<number>)[] = [];
+        for (const { folder } of runs) steps.push(await stepping(device, openRun(folder, device), source));
+        return inTurn(steps, timed, warmUp);
+      }),
+    );
+  }
+  return seeds;
+}
+
+/** A model that starts anew with the settings of a run; every call is one step on the next batch. */
+async function stepping(device: Device, run: OpenRun, raw: ActivationSource): Promise<() => Promise<number>> {
+  const { sae: settings, architecture, common } = run.config;
+  const { batch, seed } = common;
+  const source = await NormalizedSource.wrap(raw, run.normalization);
+  const { d } = source;
+  const rows = new Float32Array(batch * d);
+  await source.batch(0, rows);
+  const sae = architecture.build(settings, { device, d, seed, batch, steps: stepsOf(common) });
+  const timed = new TimedSae(device, sae, rows, { d, batch }, 0);
+  let step = 0;
+  return async () => {
+    await source.batch(step++, rows);
+    timed.give(rows);
+    return timed.step();
+  };
+}
+
+/** Of every seed: time of all steps of the first over that of the second, so that work that only some steps do counts. */
+export function timeRatios(times: StepTimes): Metric[] {
+  return times.map(([a, b]) =>
+    metric(total(a) / total(b), NaN, NaN, {
+      n: a.length,
+      unit: 'ratio',
+      definition: 'time of all training steps / that of the other, steps taken in turns',
+    }),
+  );
+}
+
+const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);

@@ -6,45 +6,61 @@ import type { Lab } from './lab.ts';
 import { ofLevels } from './levels.ts';
 
 /** Three digits. */
-export const say = (value: number | null): string =>
+export const show = (value: number | null): string =>
   value === null || !Number.isFinite(value) ? 'undefined' : Number(value.toPrecision(3)).toString();
-
-/** Such as `variance explained on W 0.68 against 0.77 (difference −0.09, 95 % interval −0.1 … −0.08)`. */
-export function sayComparison({ what, data, valueA, valueB, difference: { value, low, high } }: Comparison): string {
-  const interval = low === null || high === null ? 'no interval' : `95 % interval ${say(low)} … ${say(high)}`;
-  return `${what} on ${data} ${say(valueA)} against ${say(valueB)} (difference ${say(value)}, ${interval})`;
-}
-
-/** Where a difference was looked for and not seen: how small it may have been. Empty where there is no such comparison. */
-export function sayDetectable(comparisons: readonly Comparison[]): string {
-  const unseen = comparisons.filter(({ decides, outcome }) => decides && outcome === 'no difference seen');
-  if (unseen.length === 0) return '';
-  const each = unseen.map(({ what, data, difference }) => `${what} on ${data}: ${say(difference.detectable)}`);
-  return ` The smallest differences that could have been seen: ${each.join('; ')}.`;
-}
-
-export const show = (value: number | null): string => (value === null ? '–' : Number(value.toPrecision(3)).toString());
 
 /** `W +0.012 (0.004 … 0.02)`: the difference and its interval. */
 export function range({ data, difference: { value, low, high } }: Comparison): string {
   const sign = value !== null && value > 0 ? '+' : '';
-  return `${data} ${sign}${show(value)} (${show(low)} … ${show(high)})`;
+  return `${data} ${sign}${show(value)}${low === null || high === null ? '' : ` (${show(low)} … ${show(high)})`}`;
 }
+
+/** Both sides too: `variance explained 0.68 against 0.77: W -0.09 (-0.1 … -0.08)`. */
+export const bothSides = (one: Comparison): string =>
+  `${one.what} ${show(one.valueA)} against ${show(one.valueB)}: ${range(one)}`;
 
 /** How the deciding comparisons came out; of those that showed nothing, what could have been seen. */
 export function outcomesOf(comparisons: readonly Comparison[]): string {
   const deciding = comparisons.filter(({ decides }) => decides);
-  const named = (outcome: Comparison['outcome'], detail: (comparison: Comparison) => string): string[] => {
-    const found = deciding.filter((comparison) => comparison.outcome === outcome);
-    return found.length === 0 ? [] : [`${outcome} (${found.length}): ${found.map(detail).join('; ')}`];
-  };
   const parts = [
-    ...named('as claimed', inWords),
-    ...named('opposite', inWords),
-    ...named('no difference seen', (one) => `${inWords(one)}, detectable ${show(one.difference.detectable)}`),
-    ...named('undefined', ({ what, data }) => `${what} on ${data}`),
+    ...listed(deciding, 'as claimed', inWords),
+    ...listed(deciding, 'opposite', inWords),
+    ...listed(
+      deciding,
+      'no difference seen',
+      (one) => `${inWords(one)}, detectable ${show(one.difference.detectable)}`,
+    ),
+    ...listed(deciding, 'undefined', inWhich),
   ];
-  return `${deciding.length} comparisons decide. ${parts.map((part) => `${part[0].toUpperCase()}${part.slice(1)}.`).join(' ')}`;
+  return [`${deciding.length} comparisons decide.`, ...parts].join(' ');
+}
+
+/**
+ * What the deciding comparisons leave open: where no difference was seen, how small it may have been, and what is undefined. Begins with
+ * a space; empty where nothing is open.
+ */
+export function openIn(comparisons: readonly Comparison[]): string {
+  const deciding = comparisons.filter(({ decides }) => decides);
+  const parts = [
+    ...listed(
+      deciding,
+      'no difference seen',
+      (one) => `${one.what} on ${one.data}, detectable ${show(one.difference.detectable)}`,
+    ),
+    ...listed(deciding, 'undefined', inWhich),
+  ];
+  return parts.map((part) => ` ${part}`).join('');
+}
+
+/** One sentence, or none where nothing came out so. */
+function listed(
+  comparisons: readonly Comparison[],
+  outcome: Comparison['outcome'],
+  say: (comparison: Comparison) => string,
+): string[] {
+  const found = comparisons.filter((one) => one.outcome === outcome);
+  if (found.length === 0) return [];
+  return [`${outcome[0].toUpperCase()}${outcome.slice(1)} (${found.length}): ${found.map(say).join('; ')}.`];
 }
 
 /** L0, dead latents and variance explained of every level, means over seeds. */
@@ -67,6 +83,9 @@ export async function byLevel(lab: Lab, sides: readonly Side[]): Promise<Table> 
     rows,
   };
 }
+
+const inWhich = ({ what, data, why }: Comparison): string =>
+  `${what} on ${data}${why === undefined ? '' : ` (${why})`}`;
 
 const inWords = (comparison: Comparison): string =>
   `${comparison.what}: ${comparison.a} against ${comparison.b} ${range(comparison)}`;

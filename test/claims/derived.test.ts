@@ -1,7 +1,17 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { constants, derive, nullOf, perSeed, ratios } from '../../src/claims/derived.ts';
-import type { Metric } from '../../src/evals/metric.ts';
+import {
+  chance,
+  complement,
+  constant,
+  constants,
+  derive,
+  meanMetric,
+  nullOf,
+  perSeed,
+  ratios,
+} from '../../src/claims/derived.ts';
+import { besideNull, metric, type Metric } from '../../src/evals/metric.ts';
 
 const measured = (value: number | null, replicates?: readonly number[]): Metric => ({
   value,
@@ -27,6 +37,11 @@ describe('metrics made of metrics', () => {
     expect(derive([measured(null, [1, 2]), measured(2, [1, 5])], (x, y) => x - y, meaning).value).toBe(null);
     expect(derive([measured(1), measured(2, [1, 5])], (x, y) => x - y, meaning).replicates).toBe(undefined);
     expect(derive([measured(1, [1]), measured(2, [1, 5])], (x, y) => x - y, meaning).replicates).toBe(undefined);
+  });
+
+  it('say why there is no value', () => {
+    const missing = { ...measured(null), insufficient: 'too few' };
+    expect(derive([measured(1), missing], (x, y) => x - y, meaning).insufficient).toBe('too few');
   });
 
   it('ratios of a metric to itself are 1', () => {
@@ -58,5 +73,75 @@ describe('metrics made of metrics', () => {
       { value: 1, low: null, high: null },
       { value: 2, low: null, high: null },
     ]);
+  });
+});
+
+const share = (value: number, replicates?: readonly number[]): Metric => ({
+  ...metric(value, value - 0.1, value + 0.1, { n: 10, unit: 'share', definition: 'made up' }),
+  ...(replicates && { replicates: Float64Array.from(replicates) }),
+});
+
+describe('meanMetric', () => {
+  it('is the mean in every resample', () => {
+    const mean = meanMetric([share(0.2, [0.1, 0.3]), share(0.6, [0.5, 0.5])], 'the levels');
+    expect(mean.value).toBeCloseTo(0.4, 12);
+    expect([...mean.replicates!].map((value) => Number(value.toFixed(6)))).toEqual([0.3, 0.4]);
+    expect(mean.n).toBe(10);
+    expect(mean.definition).toBe('mean over the levels of: made up');
+  });
+
+  it('has no resamples where one part has none, and no value where one is undefined', () => {
+    const mean = meanMetric([share(0.2, [0.1, 0.3]), share(0.6)], 'the levels');
+    expect(mean.replicates).toBeUndefined();
+    expect(mean.low).toBeNull();
+    expect(meanMetric([share(0.2), { ...share(0.6), value: null }], 'the levels').value).toBeNull();
+  });
+
+  it('does not depend on the order of the parts', () =>
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 3, maxLength: 3 }), {
+          minLength: 1,
+          maxLength: 4,
+        }),
+        (parts) => {
+          const metrics = parts.map((replicates) => share(replicates[0], replicates));
+          const [one, other] = [meanMetric(metrics, 'parts'), meanMetric(metrics.toReversed(), 'parts')];
+          expect(one.value).toBeCloseTo(other.value!, 12);
+          one.replicates!.forEach((value, r) => expect(value).toBeCloseTo(other.replicates![r], 12));
+        },
+      ),
+    ));
+});
+
+it('a complement turns the interval round', () => {
+  const flipped = complement(share(0.7, [0.6, 0.9]));
+  expect(flipped.value).toBeCloseTo(0.3, 12);
+  expect([flipped.low, flipped.high].map((end) => Number(end!.toFixed(6)))).toEqual([0.2, 0.4]);
+  expect([...flipped.replicates!].map((value) => Number(value.toFixed(6)))).toEqual([0.4, 0.1]);
+  const beside = besideNull(share(0.7), 'shuffled', Float64Array.of(0.1, 0.2), 'dealt anew');
+  expect(complement(beside).nulls).toBeUndefined();
+  expect(complement({ ...share(1), value: null, low: null, high: null })).toMatchObject({ value: null, low: null });
+});
+
+it('a constant is resampled along, without a spread', () => {
+  expect([...constant(3, share(0.5, [1, 2]), 'three').replicates!]).toEqual([3, 3]);
+  expect(constant(3, share(0.5), 'three')).toMatchObject({ value: 3, low: 3, high: 3, definition: 'three' });
+  expect(constant(3, share(0.5), 'three').replicates).toBeUndefined();
+});
+
+describe('chance', () => {
+  const draws = Float64Array.from({ length: 101 }, (_, i) => i / 100);
+  const beside = besideNull(share(0.9, [0.8, 1]), 'shuffled', draws, 'dealt anew');
+
+  it('is the end of the draws that is asked for', () => {
+    expect(chance(beside, 'shuffled', 'high').value).toBeCloseTo(0.975, 3);
+    expect(chance(beside, 'shuffled', 'low').value).toBeCloseTo(0.025, 3);
+    expect(chance(beside, 'shuffled', 'high').replicates).toHaveLength(2);
+  });
+
+  it('is undefined without the null', () => {
+    expect(chance(beside, 'frequency_matched', 'high')).toMatchObject({ value: null, low: null, high: null });
+    expect(chance(share(0.9), 'shuffled', 'low').value).toBeNull();
   });
 });

@@ -83,6 +83,12 @@ describe('verdict', () => {
     expect(verdictOf([comparison('no difference seen'), comparison('opposite')])).toBe('does not hold');
   });
 
+  it('does not hold as a whole where a part of the rule could not be tested', () => {
+    expect(verdictOf([comparison('as claimed'), comparison('undefined')])).toBe('mixed');
+    expect(verdictOf([comparison('as claimed'), comparison('undefined', false)])).toBe('holds');
+    expect(verdictOf([comparison('opposite'), comparison('undefined')])).toBe('does not hold');
+  });
+
   it('is not given where nothing that decides is defined', () => {
     expect(verdictOf([comparison('undefined'), comparison('as claimed', false)])).toBe('not testable here');
     expect(verdictOf([])).toBe('not testable here');

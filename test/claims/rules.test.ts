@@ -4,7 +4,6 @@ import { verdictFor as verdictOfModels } from '../../src/claims/h-sae/models.ts'
 import { verdictFor as verdictOfOrtho } from '../../src/claims/h-sae/ortho.ts';
 import { isInside } from '../../src/claims/dynamic/alpha.ts';
 import type { Comparison, Outcome } from '../../src/claims/judge.ts';
-import { say, sayComparison, sayDetectable } from '../../src/claims/words.ts';
 
 const comparison = (outcome: Outcome, decides = true): Comparison => ({
   what: 'variance explained',
@@ -45,24 +44,5 @@ describe('hsae-ortho', () => {
 describe('dynamic-alpha', () => {
   it('an α at an end of its clamp does not adapt', () => {
     expect([0.1, 2, 0.100001, 1.9999, 1].map(isInside)).toEqual([false, false, true, true, true]);
-  });
-});
-
-describe('words', () => {
-  it('give numbers three digits, and name what is undefined', () => {
-    expect([0.123456, 1234.5, null, Number.NaN].map(say)).toEqual(['0.123', '1230', 'undefined', 'undefined']);
-  });
-
-  it('say both sides and the interval of the difference', () => {
-    expect(sayComparison(comparison('opposite'))).toBe(
-      'variance explained on W 0.5 against 0.75 (difference -0.25, 95 % interval -0.3 … 0.2)',
-    );
-  });
-
-  it('say what could have been seen only where nothing was, in comparisons that decide', () => {
-    expect(sayDetectable([comparison('opposite'), comparison('no difference seen', false)])).toBe('');
-    expect(sayDetectable([comparison('no difference seen')])).toMatch(
-      /could have been seen: variance explained on W: 0.25\.$/,
-    );
   });
 });

@@ -14,6 +14,9 @@ export const PUBLISHED = { norm: 308, variance: 53_800 };
 const MOST_BAD = 10;
 const SAMPLE = 4096;
 
+/** In place of one. */
+export const NO_CAUSE = 'no cause was named';
+
 export interface Recipe {
   /** Keys of the architecture beside `variant: literal`. */
   readonly keys: object;
@@ -73,7 +76,7 @@ export async function attempt(
     if (!taken) {
       bad++;
       failedAt ??= step;
-      cause ??= sae.explainDivergence?.(losses) ?? 'no cause was named';
+      cause ??= sae.explainDivergence?.(losses) ?? NO_CAUSE;
       continue;
     }
     bad = 0;

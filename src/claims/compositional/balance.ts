@@ -5,7 +5,7 @@ import { constants, derive } from '../derived.ts';
 import { verdictOf } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { compositional, compositionalRelu } from '../recipes.ts';
-import { say, sayDetectable } from '../words.ts';
+import { openIn, show } from '../words.ts';
 import type { Metric } from '../../evals/metric.ts';
 
 /** Half of a tier's even share. */
@@ -38,9 +38,8 @@ export const compBalance: Claim = {
     return {
       verdict: verdictOf(comparisons),
       because:
-        `With ReLU and the published weights the tiers have ${comparisons.map(({ valueA }) => say(valueA)).join(', ')} of a total L0 of ` +
-        `${say(total)}. The first tier is penalised least and trained first, and what it explains is not left for the others; with top-k the ` +
-        `shares are what one sets.${sayDetectable(comparisons)}`,
+        `With ReLU and the published weights the tiers have ${comparisons.map(({ valueA }) => show(valueA)).join(', ')} of a total L0 of ` +
+        `${show(total)}. The first tier is penalised least, which alone may bring it a larger share; with top-k the shares are what one sets.${openIn(comparisons)}`,
       comparisons,
       tables: [await table(lab, { 'ReLU, published weights': relu, 'top-k': stable })],
     };

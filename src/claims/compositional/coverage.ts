@@ -1,11 +1,11 @@
 /** Whether higher tiers of the compositional model compose lower ones. */
 import type { Claim } from '../claim.ts';
 import { compareMetrics } from '../compare.ts';
-import { chance } from '../combine.ts';
+import { chance } from '../derived.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { compositional } from '../recipes.ts';
-import { say, sayDetectable } from '../words.ts';
+import { openIn, show } from '../words.ts';
 import type { Metric } from '../../evals/metric.ts';
 import { compositionCoverage } from './composition.ts';
 
@@ -39,13 +39,13 @@ export const compCoverage: Claim = {
       }
     }
     const shares = comparisons.map(
-      ({ a, data, valueA, valueB }) => `${a} on ${data} ${say(valueA)} (shuffled ${say(valueB)})`,
+      ({ a, data, valueA, valueB }) => `${a} on ${data} ${show(valueA)} (shuffled ${show(valueB)})`,
     );
     return {
       verdict: verdictOf(comparisons),
       because:
         `Coverage: ${shares.join(', ')}. Every tier sees the input beside the tier below, so it need not compose; a share above the null says ` +
-        `that some of its latents do, and its size how few or many.${sayDetectable(comparisons)}`,
+        `that some of its latents do, and its size how few or many.${openIn(comparisons)}`,
       comparisons,
     };
   },

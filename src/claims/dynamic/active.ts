@@ -1,12 +1,12 @@
 /** What is behind "5.4 times more active features". */
 import type { Claim, Table } from '../claim.ts';
 import { compareMetrics, compareSides } from '../compare.ts';
-import { derive } from '../derived.ts';
+import { derive, ratios } from '../derived.ts';
 import { verdictOf } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { dynamicBaseline, dynamicPublished } from '../recipes.ts';
 import { traceOf } from '../trace.ts';
-import { say, sayDetectable } from '../words.ts';
+import { openIn, show } from '../words.ts';
 import type { Metric } from '../../evals/metric.ts';
 
 /** Lines of the table of λ and L0. */
@@ -22,8 +22,8 @@ export const dynamicActive: Claim = {
     'features" are those of a token, its L0. Compared are L0, the share of latents that fire at all, and L0 where λ stays at λ_0; L0 is ' +
     'traced through training beside λ_t.',
   rule:
-    'More features are in use only if more of the latents fire at all: that decides. That L0 is higher, and what the fading λ has to do ' +
-    'with it, is shown beside it.',
+    'More features are in use only so far as more of the latents fire at all: the share of those has to grow by the factor by which L0 does. ' +
+    'That either is higher, and what the fading λ has to do with it, is shown beside it.',
   async test(lab) {
     const a = { name: 'dynamic, as published', spec: await dynamicPublished(lab, 'W') };
     const b = { name: 'topk, its baseline', spec: await dynamicBaseline(lab, 'W') };
@@ -35,23 +35,33 @@ export const dynamicActive: Claim = {
     };
     await lab.train([a.spec, b.spec, constant.spec]);
     const l0 = { what: 'total L0', metric: 'core.l0_total', claimed: { is: 'higher' }, decides: false } as const;
+    const [aliveA, aliveB] = [await alive(lab, a.spec), await alive(lab, b.spec)];
+    const [activeA, activeB] = [await lab.metric(a.spec, l0.metric), await lab.metric(b.spec, l0.metric)];
+    const inUse = ratios(aliveA, aliveB, 'latents that fire at all / those of the baseline');
+    const perToken = ratios(activeA, activeB, 'L0 / that of the baseline');
     const comparisons = [
-      compareMetrics('W', [a.name, await alive(lab, a.spec)], [b.name, await alive(lab, b.spec)], {
+      compareMetrics('W', [a.name, aliveA], [b.name, aliveB], {
         what: 'latents that fire at all',
         claimed: { is: 'higher' },
         matching: 'nothing',
+        decides: false,
       }),
       await compareSides(lab, a, b, { ...l0, matching: 'nothing' }),
       await compareSides(lab, a, constant, { ...l0, matching: 'all but the ablated part' }),
+      compareMetrics('W', ['latents that fire at all', inUse], ['L0', perToken], {
+        what: 'factor over the baseline',
+        claimed: { is: 'not lower', margin: 0 },
+        matching: 'nothing',
+      }),
     ];
-    const [living, active, faded] = comparisons;
+    const [living, active, faded, factors] = comparisons;
     return {
       verdict: verdictOf(comparisons),
       because:
-        `L0 is ${say((active.valueA ?? NaN) / (active.valueB ?? NaN))} times that of the baseline (${say(active.valueA)} against ` +
-        `${say(active.valueB)} of ${width}). With λ held at λ_0 = 1/√d it is ${say(faded.valueB)}, so that the fading adds ` +
-        `${say(faded.difference.value)}; λ_0 is small to begin with. Of all latents ${say(percent(living.valueA))} % fire at all, ` +
-        `${say(percent(living.valueB))} % in the baseline: what is higher is L0.${sayDetectable(comparisons)}`,
+        `L0 is ${show(factors.valueB)} times that of the baseline (${show(active.valueA)} against ` +
+        `${show(active.valueB)} of ${width}). With λ held at λ_0 = 1/√d it is ${show(faded.valueB)}, so that the fading adds ` +
+        `${show(faded.difference.value)}; λ_0 is small to begin with. Of all latents ${show(percent(living.valueA))} % fire at all, ` +
+        `${show(percent(living.valueB))} % in the baseline, ${show(factors.valueA)} times as many.${openIn(comparisons)}`,
       comparisons,
       tables: [await fading(lab, a.spec)],
     };

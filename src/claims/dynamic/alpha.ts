@@ -6,7 +6,7 @@ import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab, Spec, TrainedRun } from '../lab.ts';
 import { dynamicPublished } from '../recipes.ts';
 import { traceOf } from '../trace.ts';
-import { say } from '../words.ts';
+import { show } from '../words.ts';
 
 const TOKENS = 400_000;
 const LEAST = 0.1;
@@ -45,7 +45,7 @@ export const dynamicAlpha: Claim = {
         matching: 'nothing',
       });
     });
-    const shares = comparisons.map(({ a, valueA }) => `${say(valueA)} (${a})`);
+    const shares = comparisons.map(({ a, valueA }) => `${show(valueA)} (${a})`);
     return {
       verdict: verdictOf(comparisons),
       because:

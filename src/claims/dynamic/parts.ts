@@ -4,13 +4,13 @@ import { compareWithCurve, type Question } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { dynamicSparse, FINAL_LAMBDA } from '../recipes.ts';
-import { say, sayDetectable } from '../words.ts';
+import { openIn, show } from '../words.ts';
 
 const TOKENS = 400_000;
 /** Steps between looks at usage and duplicates: half the published number, for a run that is half as long as the others. */
 const WINDOW = 50;
 /** Curves along the L0 of the whole method, in its λ. */
-const FACTORS = [0.5, 1, 2];
+const FACTORS = [0.5, 1, 2, 4];
 
 const NO_RESAMPLING = { minUsage: 0 };
 const NO_CLUSTERING = { mergeAbove: 1 };
@@ -41,7 +41,7 @@ export const dynamicParts: Claim = {
     'variance explained 82.4 (none), 91.8 (schedule alone), 90.2 (with resampling), 90.2 (with α); no row for clustering',
   protocol:
     'W, 400 000 tokens, 3 seeds: the sparse form of the method (λ from 4 λ_T down to λ_T) against itself without one part, and without all ' +
-    'four, each on a curve of three λ_T so that L0 is that of the whole method. Without the schedule λ is λ_T throughout.',
+    'four, each on a curve of four λ_T so that L0 is that of the whole method. Without the schedule λ is λ_T throughout.',
   rule: 'With each part variance explained is higher at equal L0; every effect is given with its interval.',
   async test(lab) {
     const whole = { name: 'all parts', spec: sparse(lab, FINAL_LAMBDA.W) };
@@ -65,12 +65,12 @@ export const dynamicParts: Claim = {
     }
     const effects = comparisons
       .filter(({ what }) => what === 'variance explained')
-      .map(({ b, difference: { value, low, high } }) => `${b} ${say(value)} (${say(low)} … ${say(high)})`);
+      .map(({ b, difference: { value, low, high } }) => `${b} ${show(value)} (${show(low)} … ${show(high)})`);
     return {
       verdict: verdictOf(comparisons),
       because:
         `Variance explained of the whole method minus that ${effects.join('; ')}, at equal L0. In the published table the schedule alone is ` +
-        `best, so that the other parts take away from it.${sayDetectable(comparisons)}`,
+        `best, so that the other parts take away from it.${openIn(comparisons)}`,
       comparisons,
     };
   },

@@ -6,7 +6,7 @@ import { verdictOf } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { dynamicBaseline, dynamicPublished, dynamicSparse, topk } from '../recipes.ts';
 import { traceOf } from '../trace.ts';
-import { say } from '../words.ts';
+import { show } from '../words.ts';
 import type { Metric } from '../../evals/metric.ts';
 
 const TOKENS = 200_000;
@@ -49,7 +49,7 @@ export const dynamicTime: Claim = {
     return {
       verdict: verdictOf(comparisons),
       because:
-        `Training takes ${say(comparisons[0].valueA)} times as long as topk as published, ${say(comparisons[1].valueA)} times in the sparse ` +
+        `Training takes ${show(comparisons[0].valueA)} times as long as topk as published, ${show(comparisons[1].valueA)} times in the sparse ` +
         'form. Here sparse codes are multiplied as such, so that a model that ends dense pays for every active latent; where all products ' +
         'are dense, as on the GPU of the paper, that costs nothing extra.',
       comparisons,

@@ -4,7 +4,7 @@ import { ToyTree } from '../../activations/toy-tree.ts';
 import { metric, type Metric } from '../../evals/metric.ts';
 import { recoverToyTree, type ToyRecovery } from '../../evals/toy-recovery.ts';
 import type { Claim, Verdict } from '../claim.ts';
-import { constant } from '../combine.ts';
+import { constant } from '../derived.ts';
 import { compareMetrics, type Side } from '../compare.ts';
 import type { Comparison } from '../judge.ts';
 import type { Lab } from '../lab.ts';
@@ -52,22 +52,23 @@ export const toyAbsorb: Claim = {
   protocol:
     'relu-l1 against matryoshka with random prefixes, 20 latents for 20 features. Absorption rate: mean over the true edges of P(main latent ' +
     'of the parent off | parent and child on); decoder leak: cosine of the main latent of the child with the parent’s direction (.71 = absorbed). ' +
-    'Every seed has its own tree, data and weights; 5 seeds.',
+    'Every seed has its own tree, data and weights; 5 seeds. relu-l1 sees twice as many tokens: with half of them it is not done.',
   rule: `Of the flat one the rate or the leak is above ${ABSORBS} (the whole interval), of the other one both are below.`,
   async test(lab) {
     const { flat, nested } = systems(lab);
     await lab.train([flat.spec, nested.spec]);
     const ofFlat = await judge(lab, flat, 'higher');
     const ofNested = await judge(lab, nested, 'lower');
+    const all = [...ofFlat, ...ofNested];
     const absorbs = ofFlat.some(({ outcome }) => outcome === 'as claimed');
     const isClean = ofNested.every(({ outcome }) => outcome === 'as claimed');
     return {
       // Either of two is enough for the flat one, and both have to be clean for the other.
-      verdict: verdictOfBoth(absorbs, isClean),
-      because:
-        `${[...ofFlat, ...ofNested].map(overLimit).join('; ')}. With λ the flat one has about as many latents active as there are trees and leaves, ` +
-        'whatever its value, so that its L0 is below that of the features; the nested one selects by top-k, not by L1 as published.',
-      comparisons: [...ofFlat, ...ofNested],
+      verdict: all.every(({ outcome }) => outcome === 'undefined')
+        ? 'not testable here'
+        : verdictOfBoth(absorbs, isClean),
+      because: `${all.map(overLimit).join('; ')}. The flat one has trained twice as long; the nested one selects by top-k, not by L1 as published.`,
+      comparisons: all,
     };
   },
 };

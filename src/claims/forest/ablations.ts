@@ -129,7 +129,8 @@ export const forestSimilarity: Claim = {
       variant(lab, 'by co-activation', { similarity: 'coactivation' }),
     ];
     await trainAll(lab, [encoder, ...others]);
-    const margin = 0.1 * (meanOf(await lab.metric(encoder.spec, HAMMING.metric)) ?? NaN);
+    // Undefined is the comparison itself where there is no distance.
+    const margin = 0.1 * (meanOf(await lab.metric(encoder.spec, HAMMING.metric)) ?? 0);
     const comparisons: Comparison[] = [];
     for (const other of others) {
       comparisons.push(

@@ -7,7 +7,7 @@ import type { Lab, Spec } from '../lab.ts';
 import { compareLevels } from '../levels.ts';
 import { hsaeForest, shorterOnBench } from '../recipes.ts';
 import type { DataName } from '../scales.ts';
-import { byLevel, outcomesOf, range, show } from '../words.ts';
+import { byLevel, openIn, outcomesOf, range, show } from '../words.ts';
 
 /** Same widths, target L0 and rule of assignment: also the same parameters and, at equal L0, the same encode FLOPs. */
 export function jointAndIndependent(lab: Lab, data: DataName): { joint: Side; independent: Side; specs: Spec[] } {
@@ -117,8 +117,8 @@ export const forestFidelity: Claim = {
     return {
       verdict: verdictOf(comparisons),
       because:
-        `Joint minus independent: ${deciding.map(range).join('; ')}. The trainings are a hundredth as long as the published ones, and ` +
-        `sparsity is steered, not set: a level that ends denser explains more. ${reached(comparisons)}`,
+        `Joint minus independent: ${deciding.map(range).join('; ')}. The trainings are short, and sparsity is steered, not set: a level that ends ` +
+        `denser explains more. ${reached(comparisons)}${openIn(comparisons)}`,
       comparisons,
       tables,
     };

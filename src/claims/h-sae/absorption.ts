@@ -6,7 +6,7 @@ import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab } from '../lab.ts';
 import { hSae, topk } from '../recipes.ts';
 import type { DataName } from '../scales.ts';
-import { say, sayDetectable } from '../words.ts';
+import { openIn, show, bothSides } from '../words.ts';
 import type { Metric } from '../../evals/metric.ts';
 import { WIDTHS } from './compute.ts';
 
@@ -22,11 +22,13 @@ export const hsaeAbsorption: Claim = {
     'Top level of h-sae (as published, sub-latents left out) against topk of the same width and k at three widths (× 1, 2, 4), 3 seeds: ' +
     'absorption against the known concepts on W, of first letters (word properties in small vocabularies) on S; slope = rate at the ' +
     'largest width − rate at the smallest. On W k is twice that of other claims, with which most concepts have no latent and the rate is ' +
-    'undefined. Beside it, at the middle width, topk with 2k active latents, the total L0 of h-sae.',
+    'undefined. Beside it, at the middle width, topk with 2k active latents, the most that h-sae can have, and ' +
+    'the variance that the top level explains by itself.',
   rule: 'The rate is lower at every width, and the slope is smaller.',
   async test(lab) {
     const comparisons: Comparison[] = [];
     const trends: string[] = [];
+    const prices: string[] = [];
     for (const data of lab.available('W', 'S')) {
       const pairs = WIDTHS.map((share) => pairAt(lab, data, Math.round(share * lab.size(data).width)));
       const middle = pairs[1];
@@ -48,6 +50,15 @@ export const hsaeAbsorption: Claim = {
           decides: false,
         }),
       );
+      const alone = await compareSides(lab, middle.a, middle.b, {
+        ...question,
+        what: `variance explained, width ${middle.width}`,
+        metric: 'core.variance_explained',
+        claimed: { is: 'not lower', margin: 0 },
+        decides: false,
+      });
+      comparisons.push(alone);
+      prices.push(bothSides(alone));
       const [ofA, ofB] = [
         await slopes(
           lab,
@@ -65,14 +76,14 @@ export const hsaeAbsorption: Claim = {
         what: 'slope of absorption',
       });
       comparisons.push(slope);
-      trends.push(`${say(slope.valueA)} against ${say(slope.valueB)} on ${data}`);
+      trends.push(`${show(slope.valueA)} against ${show(slope.valueB)} on ${data}`);
     }
     return {
       verdict: verdictOf(comparisons),
       because:
         `From the smallest to the largest width the rate changes by ${trends.join(', ')} (top level of h-sae against topk). The top level ` +
-        'is trained to leave a part of every input to the sub-latents, so that its own reconstruction is worse than that of topk: a ' +
-        `lower rate may be bought with it.${sayDetectable(comparisons)}`,
+        'is trained to leave a part of every input to the sub-latents, and a lower rate may be bought with a worse reconstruction of its ' +
+        `own: ${prices.join('; ')}.${openIn(comparisons)}`,
       comparisons,
     };
   },

@@ -3,7 +3,7 @@ import type { Claim } from '../claim.ts';
 import { compareSides, type Question } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import { hSae, topk } from '../recipes.ts';
-import { sayComparison, sayDetectable } from '../words.ts';
+import { openIn, bothSides } from '../words.ts';
 
 /** The measure looks at the eight strongest latents of a token: so many have to be active. */
 const LEAST_ACTIVE = 8;
@@ -47,8 +47,8 @@ export const hsaeLanguages: Claim = {
     return {
       verdict: verdictOf(comparisons),
       because:
-        `Top level against topk: ${deciding.map(sayComparison).join('; ')}. The languages of the world share their meanings and no words, ` +
-        `borrowed ones aside; natural languages share more.${sayDetectable(comparisons)}`,
+        `Top level against topk: ${deciding.map(bothSides).join('; ')}. The languages of the world share their meanings and no words, ` +
+        `borrowed ones aside; natural languages share more.${openIn(comparisons)}`,
       comparisons,
     };
   },

@@ -1,6 +1,6 @@
 /** Whether H-SAE's gain is there in other models and layers. */
 import type { Claim, Verdict } from '../claim.ts';
-import { compareSides } from '../compare.ts';
+import { compareSides, compareWithCurve, type Question } from '../compare.ts';
 import type { Comparison } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { hSae, topk } from '../recipes.ts';
@@ -25,28 +25,47 @@ export const hsaeModels: Claim = {
   statement: 'The gain generalises across models and layers.',
   published: 'not published; reviewers of the paper ask for it',
   protocol:
-    'hsae-recon at equal top width and k after three blocks each of W (0, 1, 2), S (1, 2, 4) and a further model on the text of S (1, 2, 3; ' +
-    '--further-model, for example stories260k), 200 000 tokens, 3 seeds: two metrics per cell.',
-  rule: `h-sae is better in at least ${SHARE * 100} % of the cells, by differences whose interval excludes 0.`,
+    'hsae-recon after three blocks each of W (0, 1, 2), S (1, 2, 4) and a further model on the text of S (1, 2, 3; --further-model, for ' +
+    'example stories260k), 200 000 tokens, 3 seeds: two metrics per cell. At equal total L0, read off between topk of the top width with k ' +
+    'and with 2k, which h-sae lies between by construction; beside it at equal top width and k, as published.',
+  rule: `At equal total L0 h-sae is better in at least ${SHARE * 100} % of the cells, by differences whose interval excludes 0.`,
   async test(lab) {
     const comparisons: Comparison[] = [];
     for (const place of placesOf(lab)) {
       for (const layer of place.layers) comparisons.push(...(await cell(lab, place, layer)));
     }
-    const defined = comparisons.filter(({ outcome }) => outcome !== 'undefined');
-    const better = defined.filter(({ outcome }) => outcome === 'as claimed').length;
-    const sameSign = defined.filter(({ difference }) => (difference.value ?? 0) > 0).length;
-    const worse = defined.filter(({ outcome }) => outcome === 'opposite').length;
+    const [matched, unmatched] = [true, false].map((wanted) => comparisons.filter(({ decides }) => decides === wanted));
+    const { better, worse, cells } = tally(matched);
     const missing = lab.hasText(FURTHER) ? '' : ' No further model was given.';
     return {
-      verdict: verdictFor(better, worse, defined.length),
+      verdict: verdictFor(better, worse, cells),
       because:
-        `h-sae is better in ${better} of ${defined.length} cells, worse in ${worse}; the mean difference is above 0 in ${sameSign}. What ` +
-        `hsae-recon says of this matching holds for every cell: h-sae has twice the L0 and several times the parameters.${missing}`,
+        `At equal total L0 h-sae is ${inTally(matched)}. At equal top width and k, where it has up to twice the L0 and several times the ` +
+        `parameters, it is ${inTally(unmatched)}.${missing}`,
       comparisons,
     };
   },
 };
+
+/** Cells are those that are defined. */
+function tally(comparisons: readonly Comparison[]): { better: number; worse: number; cells: number; above: number } {
+  const defined = comparisons.filter(({ outcome }) => outcome !== 'undefined');
+  return {
+    better: defined.filter(({ outcome }) => outcome === 'as claimed').length,
+    worse: defined.filter(({ outcome }) => outcome === 'opposite').length,
+    cells: defined.length,
+    above: defined.filter(({ difference }) => (difference.value ?? 0) > 0).length,
+  };
+}
+
+function inTally(comparisons: readonly Comparison[]): string {
+  const { better, worse, cells, above } = tally(comparisons);
+  const undefinedOnes = comparisons.length - cells;
+  return (
+    `better in ${better} of ${cells} cells and worse in ${worse}, the mean difference above 0 in ${above}` +
+    (undefinedOnes === 0 ? '' : `; ${undefinedOnes} are undefined`)
+  );
+}
 
 /** By the share of cells, and not by all or none: the rule of this claim. */
 export function verdictFor(better: number, worse: number, cells: number): Verdict {
@@ -69,16 +88,14 @@ async function cell(lab: Lab, { data, text }: Place, layer: number): Promise<Com
   const where = `${text === undefined ? '' : 'further model, '}block ${layer}`;
   const a = { name: 'h-sae', spec: here(spec) };
   const b = { name: 'topk of the top width and k', spec: here(topk(lab, data, { width, k })) };
-  await lab.train([a.spec, b.spec]);
+  const between = { name: 'topk (k … 2k)', specs: [b.spec, here(topk(lab, data, { width, k: 2 * k }))] };
+  await lab.train([a.spec, ...between.specs]);
   const comparisons: Comparison[] = [];
   for (const { what, metric } of RECONSTRUCTION) {
+    const question: Question = { what: `${what}, ${where}`, metric, claimed: { is: 'higher' }, matching: 'total L0' };
     comparisons.push(
-      await compareSides(lab, a, b, {
-        what: `${what}, ${where}`,
-        metric,
-        claimed: { is: 'higher' },
-        matching: 'top width and k',
-      }),
+      await compareWithCurve(lab, a, between, 'core.l0_total', question),
+      await compareSides(lab, a, b, { ...question, matching: 'top width and k', decides: false }),
     );
   }
   return comparisons;

@@ -4,7 +4,7 @@ import { compareMetrics } from '../compare.ts';
 import { nullOf } from '../derived.ts';
 import { verdictOf } from '../judge.ts';
 import { hSae } from '../recipes.ts';
-import { say, sayDetectable } from '../words.ts';
+import { openIn, show } from '../words.ts';
 
 const BEYOND = 0.2;
 
@@ -35,9 +35,9 @@ export const hsaeRefine: Claim = {
     return {
       verdict: verdictOf(comparisons),
       because:
-        `${say(comparison.valueA)} of the links lead to a concept below the parent's, ${say(comparison.valueB)} where sub-latents are dealt ` +
+        `${show(comparison.valueA)} of the links lead to a concept below the parent's, ${show(comparison.valueB)} where sub-latents are dealt ` +
         'at random. A sub-latent fires only where its parent does, so that its best concept is the same as its parent’s or close to it ' +
-        `by construction; only a strict descendant counts here.${sayDetectable(comparisons)}`,
+        `by construction; only a strict descendant counts here.${openIn(comparisons)}`,
       comparisons,
     };
   },

@@ -1,11 +1,11 @@
 /** Whether H-SAE gains by its structure, or by the capacity that comes with it. */
 import type { Claim } from '../claim.ts';
-import { compareSides, compareWithCurve, type Question, type Side } from '../compare.ts';
+import { compareWithCurve, type Question, type Side } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { hSae, topk, treeSae } from '../recipes.ts';
 import { flatOfEqualParameters } from '../sizes.ts';
-import { sayComparison, sayDetectable } from '../words.ts';
+import { openIn, bothSides } from '../words.ts';
 import { RECONSTRUCTION } from './recon.ts';
 
 const CHILDREN = 8;
@@ -28,8 +28,8 @@ export const hsaeStructure: Claim = {
   protocol:
     `W, 400 000 tokens, 3 seeds. The parts of h-sae cannot be taken from it one by one, so a family with experts of full dimension: ` +
     `layers of n and ${CHILDREN}n latents, the second one gated by parents that are learned (tree-sae), against the same without a gate ` +
-    '(all children of the root), with random parents that stay (each on a curve of three L0s), and against a flat topk of equal ' +
-    'parameters at that L0. Then h-sae itself against the flat topk of equal parameters at its total L0.',
+    '(all children of the root), with random parents that stay, and against a flat topk of equal parameters, each on a curve of four L0s. ' +
+    'Then h-sae itself against the flat topk of equal parameters at its total L0, read off between k and 2k, which it lies between.',
   rule: 'The gated family is better than each of the three, and h-sae than its flat counterpart, in variance explained, at matched L0.',
   async test(lab) {
     const { width, l0, tokens } = lab.size('W');
@@ -44,7 +44,7 @@ export const hsaeStructure: Claim = {
       tokens: Math.min(tokens, TOKENS),
     });
     const gated: Side = { name: 'gated', spec: family(below) };
-    const seconds = [Math.max(1, Math.round(below / 4)), Math.max(2, Math.round(below / 2)), below];
+    const seconds = [0.25, 0.5, 0.75, 1].map((share) => Math.max(1, Math.round(share * below)));
     const flat = { name: 'topk (curve)', specs: flatCurve(lab, n, Math.min(tokens, TOKENS)) };
     const curves = [
       ...Object.entries(VARIANTS).map(([name, keys]) => ({ name, specs: seconds.map((k) => family(k, keys)) })),
@@ -52,11 +52,12 @@ export const hsaeStructure: Claim = {
     ];
     const experts: Side = { name: 'h-sae', spec: hSae(lab, 'W') };
     const { k } = experts.spec.keys as { k: number };
-    const asLarge: Side = {
-      name: 'topk of as many parameters',
-      spec: topk(lab, 'W', { width: await flatOfEqualParameters(lab, experts.spec), k: 2 * k }),
+    const large = await flatOfEqualParameters(lab, experts.spec);
+    const asLarge = {
+      name: 'topk of as many parameters (k … 2k)',
+      specs: [k, 2 * k].map((active) => topk(lab, 'W', { width: large, k: active })),
     };
-    await lab.train([gated.spec, ...curves.flatMap(({ specs }) => specs), experts.spec, asLarge.spec]);
+    await lab.train([gated.spec, ...curves.flatMap(({ specs }) => specs), experts.spec, ...asLarge.specs]);
     const comparisons: Comparison[] = [];
     for (const metric of RECONSTRUCTION) {
       const question: Question = {
@@ -67,15 +68,15 @@ export const hsaeStructure: Claim = {
       };
       for (const curve of curves)
         comparisons.push(await compareWithCurve(lab, gated, curve, 'core.l0_total', question));
-      comparisons.push(await compareSides(lab, experts, asLarge, question));
+      comparisons.push(await compareWithCurve(lab, experts, asLarge, 'core.l0_total', question));
     }
     const deciding = comparisons.filter(({ decides }) => decides);
     return {
       verdict: verdictOf(comparisons),
       because:
-        `${deciding.map((one) => `${one.a} against ${one.b}: ${sayComparison(one)}`).join('; ')}. A gate is a restriction: at equal L0 and ` +
+        `${deciding.map((one) => `${one.a} against ${one.b}: ${bothSides(one)}`).join('; ')}. A gate is a restriction: at equal L0 and ` +
         'parameters it can help reconstruction only by helping optimisation, and a gated latent is trained on the tokens of its parent ' +
-        `alone.${sayDetectable(comparisons)}`,
+        `alone.${openIn(comparisons)}`,
       comparisons,
     };
   },
@@ -84,7 +85,7 @@ export const hsaeStructure: Claim = {
 /** As many latents, so as many parameters, as the gated family. */
 function flatCurve(lab: Lab, n: number, tokens: number): Spec[] {
   const { l0 } = lab.size('W');
-  return [0.5, 1, 1.5].map((share) => ({
+  return [0.5, 0.75, 1, 1.5].map((share) => ({
     ...topk(lab, 'W', { width: n + CHILDREN * n, k: Math.max(1, Math.round(share * l0)) }),
     tokens,
   }));

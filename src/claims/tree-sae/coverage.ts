@@ -1,7 +1,7 @@
 /** Whether latents that cover others stand above them in meaning. */
 import type { Claim } from '../claim.ts';
 import { compareMetrics, meanOf } from '../compare.ts';
-import { complement, constant } from '../combine.ts';
+import { complement, constant } from '../derived.ts';
 import { trainingFirings } from '../../evals/forest-of.ts';
 import type { EvalContext } from '../../evals/context.ts';
 import type { Metric } from '../../evals/metric.ts';

@@ -2,7 +2,7 @@
 import { compareWithNull, compareWithNumber } from '../against-null.ts';
 import type { Claim } from '../claim.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
-import { outcomesOf } from '../words.ts';
+import { outcomesOf, show } from '../words.ts';
 import { treeSide } from './hierarchy.ts';
 
 export const treeSiblings: Claim = {
@@ -50,6 +50,7 @@ export const treeGeometry: Claim = {
     `The mean |cosine| of linked pairs is below ${NEARLY_ORTHOGONAL}, and siblings span fewer dimensions than as many random latents of the ` +
     'same frequency (beyond the 2.5 % quantile of the draws).',
   async test(lab) {
+    const chances: string[] = [];
     const comparisons: Comparison[] = [];
     const cosine = {
       what: '|cosine| of parent and child',
@@ -59,6 +60,8 @@ export const treeGeometry: Claim = {
     const dimension = { what: 'effective dimension', metric: 'hierarchy.effective_dimension', is: 'lower' } as const;
     for (const data of lab.available('W', 'S')) {
       const tree = treeSide(lab, data);
+      const d = await lab.width(data);
+      chances.push(`${show(ofRandom(d))} in the ${d} of ${data}`);
       comparisons.push(
         await compareWithNumber(lab, tree, NEARLY_ORTHOGONAL, cosine),
         await compareWithNull(lab, tree, 'frequency_matched', { ...cosine, decides: false }),
@@ -68,9 +71,12 @@ export const treeGeometry: Claim = {
     return {
       verdict: verdictOf(comparisons),
       because:
-        `${outcomesOf(comparisons)} The mean |cosine| of random directions is about √(2/πd): .07 in the 128 dimensions of W, .058 in the 192 ` +
-        'of S, and .029 in the 768 of the paper, whose figure is above it.',
+        `${outcomesOf(comparisons)} The mean |cosine| of random directions is about √(2/πd): ${chances.join(', ')}, and ` +
+        `${show(ofRandom(768))} in the 768 dimensions of the paper, whose figure is above it.`,
       comparisons,
     };
   },
 };
+
+/** Mean |cosine| of random directions, for large d. */
+const ofRandom = (d: number): number => Math.sqrt(2 / (Math.PI * d));

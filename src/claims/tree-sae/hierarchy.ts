@@ -48,7 +48,7 @@ export const treeHierarchy: Claim = {
     "The paper's hit rule (parent and child among the five latents nearest to a probe for the child) for the links of tree-sae against " +
     'pairs of topk, matryoshka and matching-pursuit that fire together, W and S; the share of right links by the known concepts (W) and the ' +
     'known tree (B), of flat SAEs with extracted forests. Equal total L0 and width; parameters are then equal too. 3 seeds, 5 on B with half as many tokens.',
-  rule: 'Above every flat SAE and beyond both nulls, by the hit rule and by the truth.',
+  rule: 'Above every flat SAE, by the hit rule and by the truth; beyond both nulls by the hit rule, beyond shuffled links by the truth.',
   async test(lab) {
     const comparisons: Comparison[] = [];
     for (const data of lab.available('W', 'S', 'B')) {
@@ -94,7 +94,7 @@ export const treeHierarchy: Claim = {
     return {
       verdict: verdictOf(comparisons),
       because:
-        `The hit rate is ${hits.join(', ')}. ${outcomesOf(comparisons)} The hit rule asks whether parent and child write in the direction of ` +
+        `The hit rate of tree-sae is ${hits.join(', ')}. ${outcomesOf(comparisons)} The hit rule asks whether parent and child write in the direction of ` +
         'the child, which a gate and the losses of prefixes bring about by themselves; the share of right links asks for the meaning.',
       comparisons,
     };
