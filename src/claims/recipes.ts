@@ -81,12 +81,14 @@ export function treeSae(
 export function hsaeForest(lab: Lab, data: DataName, keys: object = {}): Spec {
   const { width, l0 } = lab.size(data);
   const finest = Math.round(width / 2);
+  const widths = [finest / 8, finest / 4, finest / 2, finest].map((level) => Math.max(2, Math.round(level)));
   return {
     data,
     arch: 'hsae-forest',
     keys: {
-      widths: [finest / 8, finest / 4, finest / 2, finest].map((level) => Math.max(2, Math.round(level))),
-      targetL0: [l0],
+      widths,
+      // The coarsest levels of the tiny scale are narrower than the L0 of the others.
+      targetL0: widths[0] > l0 ? [l0] : widths.map((level) => Math.min(l0, Math.floor(level / 2))),
       lr: 1.2e-2,
       bandwidth: 1,
       thresholdInit: data === 'W' ? 1.2 : 0.7,
