@@ -7,7 +7,7 @@ import { SaeforestError } from './errors.ts';
 export const builtFile = (path: string): URL => new URL(`../../dist/${path}`, import.meta.url);
 
 /** Compiles a module of `kernels/`. @throws SaeforestError when the project has not been built */
-export function loadKernels(name: 'shared' | 'dense' | 'synth-bench'): WebAssembly.Module {
+export function loadKernels(name: 'shared' | 'dense' | 'synth-bench' | 'logistic'): WebAssembly.Module {
   const path = fileURLToPath(builtFile(`kernels/${name}.wasm`));
   if (!existsSync(path)) throw new SaeforestError('the kernels are not built', { where: path, hint: 'npm run build' });
   return new WebAssembly.Module(readFileSync(path));

@@ -8,6 +8,7 @@
  * the weak Wolfe conditions by bisection (Lewis & Overton 2013).
  */
 import { InputError } from '../core/errors.ts';
+import { LogisticRows } from './logistic-kernels.ts';
 
 export interface LinearProbe {
   /** [d] */
@@ -50,40 +51,36 @@ export function fitProbe(
     throw new InputError(`a probe needs examples of both classes: ${positives} of ${n} rows are positive`);
   }
   const [no, yes] = classWeight === 'balanced' ? [n / (2 * (n - positives)), n / (2 * positives)] : [1, 1];
+  const rows = new LogisticRows(x, d);
   // The last entry of the point is the intercept of centred rows: as it is not penalised the optimum is the same, and it is
   // reached in fewer steps where activations have a large mean.
-  const centre = columnMeans(x, d, n);
+  const centre = rows.weightedSum(new Float64Array(n).fill(1 / n)).slice();
+  const residual = new Float64Array(n);
   const objective = (point: Float64Array, gradient: Float64Array): number => {
+    const logits = rows.logits(point, point[d] - dot(centre, point.subarray(0, d)));
     let value = 0;
     let residuals = 0;
-    gradient.set(point);
-    for (let j = 0; j < d; j++) value += 0.5 * point[j] * point[j];
-    const intercept = point[d] - dotRow(centre, 0, point, d);
     for (let i = 0; i < n; i++) {
-      const logit = dotRow(x, i * d, point, d) + intercept;
       const weight = c * (labels[i] ? yes : no);
       // Of the class that the row does not belong to: log(1 + eᵗ) and its derivative 1/(1 + e⁻ᵗ), without overflow.
-      const t = labels[i] ? -logit : logit;
+      const t = labels[i] ? -logits[i] : logits[i];
       const e = Math.exp(-Math.abs(t));
       value += weight * (Math.max(t, 0) + Math.log1p(e));
       const wrong = (t > 0 ? 1 : e) / (1 + e);
-      const residual = weight * (labels[i] ? -wrong : wrong);
-      addRow(x, i * d, residual, gradient, d);
-      residuals += residual;
+      residual[i] = weight * (labels[i] ? -wrong : wrong);
+      residuals += residual[i];
     }
-    addRow(centre, 0, -residuals, gradient, d);
+    const sum = rows.weightedSum(residual);
+    for (let j = 0; j < d; j++) {
+      value += 0.5 * point[j] * point[j];
+      gradient[j] = point[j] + sum[j] - residuals * centre[j];
+    }
     gradient[d] = residuals;
     return value;
   };
   const { point, iterations, converged } = minimise(objective, d + 1, tolerance * c * n, maxIterations);
   const weights = point.subarray(0, d);
-  return { weights, intercept: point[d] - dotRow(centre, 0, weights, d), iterations, converged };
-}
-
-function columnMeans(x: Float32Array | Float64Array, d: number, n: number): Float64Array {
-  const means = new Float64Array(d);
-  for (let i = 0; i < n; i++) addRow(x, i * d, 1 / n, means, d);
-  return means;
+  return { weights, intercept: point[d] - dot(centre, weights), iterations, converged };
 }
 
 /** w·xᵢ + b for every row: positive where the probe says yes. */
@@ -109,15 +106,8 @@ function dotRow(x: Float32Array | Float64Array, start: number, w: Float64Array, 
   return a + b + (c + e);
 }
 
-function addRow(x: Float32Array | Float64Array, start: number, factor: number, to: Float64Array, d: number): void {
-  let j = 0;
-  for (; j + 4 <= d; j += 4) {
-    to[j] += factor * x[start + j];
-    to[j + 1] += factor * x[start + j + 1];
-    to[j + 2] += factor * x[start + j + 2];
-    to[j + 3] += factor * x[start + j + 3];
-  }
-  for (; j < d; j++) to[j] += factor * x[start + j];
+function addRow(x: Float64Array, factor: number, to: Float64Array): void {
+  for (let j = 0; j < to.length; j++) to[j] += factor * x[j];
 }
 
 /** Writes the gradient into its second argument and returns the value. */
@@ -165,14 +155,14 @@ function descent(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
   for (let i = pairs.length - 1; i >= 0; i--) {
     const { s, y, rho } = pairs[i];
     alphas[i] = rho * dot(s, q);
-    addRow(y, 0, -alphas[i], q, q.length);
+    addRow(y, -alphas[i], q);
   }
   const last = pairs.at(-1);
   if (last) {
     const scale = 1 / (last.rho * dot(last.y, last.y));
     for (let j = 0; j < q.length; j++) q[j] *= scale;
   }
-  for (const [i, { s, y, rho }] of pairs.entries()) addRow(s, 0, alphas[i] - rho * dot(y, q), q, q.length);
+  for (const [i, { s, y, rho }] of pairs.entries()) addRow(s, alphas[i] - rho * dot(y, q), q);
   return q;
 }
 
