@@ -38,8 +38,8 @@ export const treeBoth: Claim = {
       await compareSides(lab, both, lastLoss, { ...AMONG_ACTIVE, ...question }),
       await compareSides(lab, both, lastLoss, { ...OWN_LINKS, ...question, decides: false }),
       await compareSides(lab, both, lastLoss, {
-        what: 'right links',
-        metric: 'truth.links_right',
+        what: 'links whose best features are above and below',
+        metric: 'truth.refinement',
         ...question,
         decides: false,
       }),
@@ -84,8 +84,8 @@ export const treeRealloc: Claim = {
         }),
         await compareSides(lab, moving, other, { ...OWN_LINKS, claimed: { is: 'higher' }, ...ABLATED, decides }),
         await compareSides(lab, moving, other, {
-          what: 'right links',
-          metric: 'truth.links_right',
+          what: 'links whose best features are above and below',
+          metric: 'truth.refinement',
           claimed: { is: 'higher' },
           ...ABLATED,
           decides: false,
