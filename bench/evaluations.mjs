@@ -26,6 +26,7 @@ const { values: flags } = parseArgs({
 const SUITES = { W: ['core', 'absorption', 'hierarchy', 'truth'], S: ['core', 'absorption', 'hierarchy'] };
 const COLUMNS = {
   W: [
+    'core.l0_total',
     'core.variance_explained',
     'core.ce_loss_score',
     'absorption.truth_absorption_rate',
@@ -33,6 +34,7 @@ const COLUMNS = {
     'truth.ancestor_f1_matched',
   ],
   S: [
+    'core.l0_total',
     'core.variance_explained',
     'core.ce_loss_score',
     'absorption.absorption_fraction',

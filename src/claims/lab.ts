@@ -13,7 +13,7 @@ import { InterruptedError } from '../core/errors.ts';
 import { BusyError } from '../core/lock.ts';
 import { CpuDevice } from '../engine/cpu/device.ts';
 import type { Device } from '../engine/device.ts';
-import { withRunContext } from '../evals/run-context.ts';
+import { withRunContext, type Measured } from '../evals/run-context.ts';
 import { readResult, writeResult } from '../evals/result-files.ts';
 import type { EvalContext } from '../evals/context.ts';
 import type { Metric, SuiteResult } from '../evals/metric.ts';
@@ -72,6 +72,8 @@ export interface TrainedRun {
 const TRAINING = { logEvery: 50, validateEvery: 1e9, checkpointEvery: 1e9, keepCheckpoints: 1 };
 /** Those of `eval`, and `families`: `hierarchy` without its probes, which take most of the time. */
 const SUITES: Readonly<Record<string, Pick<Suite, 'measure'>>> = { ...suites, families: { measure: evaluateFamilies } };
+/** Suites whose tasks depend on the labelled texts. */
+const READ_LABELS = new Set(['probing', 'languages']);
 /** SAEs that are trained together on one stream. */
 const GROUP = 4;
 
@@ -161,21 +163,31 @@ export class Lab {
 
   /** What a suite says of a run, measured once. */
   async measure(run: TrainedRun, suite: string): Promise<SuiteResult> {
-    const { rows, sequences } = this.size(run.spec.data);
-    const measured = { rows, sequences, scale: this.scaleName, labelled: this.labelled !== undefined };
     const stored = readResult(run.folder, suite);
-    if (stored && isDeepStrictEqual(stored.measured, measured)) return stored.result;
+    if (stored && this.#isOfThisScale(run, suite, stored.measured)) return stored.result;
     this.#checkInterrupted();
     this.#note(`${suite}: ${describe(run)}`);
-    const result = await this.withRun(run, (context) => SUITES[suite].measure(context));
-    writeResult(run.folder, suite, { result, measured });
-    return result;
+    return this.withRun(run, async (context, _open, _device, measured) => {
+      const result = await SUITES[suite].measure(context);
+      writeResult(run.folder, suite, { result, measured: { ...measured, scale: this.scaleName } });
+      return result;
+    });
+  }
+
+  #isOfThisScale({ spec }: TrainedRun, suite: string, measured: Measured): boolean {
+    const { rows, sequences } = this.size(spec.data);
+    return (
+      measured.scale === this.scaleName &&
+      measured.rows === rows &&
+      (measured.sequences ?? 0) === sequences &&
+      (!READ_LABELS.has(suite) || Boolean(measured.labelled) === (this.labelled !== undefined))
+    );
   }
 
   /** Opens a trained run for a measurement of a claim's own. */
   async withRun<T>(
     run: TrainedRun,
-    measure: (context: EvalContext, open: OpenRun, device: Device) => Promise<T>,
+    measure: (context: EvalContext, open: OpenRun, device: Device, measured: Measured) => Promise<T>,
   ): Promise<T> {
     const device = await CpuDevice.create();
     try {
@@ -187,8 +199,8 @@ export class Lab {
         seed: 0,
         ...(sequences > 0 && { sequences }),
       };
-      return await withRunContext(device, options, { onProgress: () => {} }, (context, _measured, open) =>
-        measure(context, open, device),
+      return await withRunContext(device, options, { onProgress: () => {} }, (context, measured, open) =>
+        measure(context, open, device, measured),
       );
     } finally {
       await device.close();
