@@ -315,14 +315,20 @@ describe('live activations', () => {
     await expect(empty.batch(0, new Float32Array(40 * D))).rejects.toThrow('no tokens to train on');
   });
 
-  it('end while the model is at work', async () => {
-    const [source] = await open(config({ window: 50_000 }));
+  it.each([0, 1, 20])('end while the model is at work, after %d ms', async (after) => {
+    const [source] = await open(config({ window: 500_000 }));
     const reading = source.batch(0, new Float32Array(40 * D));
-    // Whoever waits gets the rows or an error, as the model is done or not; nobody waits for ever.
-    const settled = Promise.allSettled([reading]);
+    reading.catch(() => undefined);
+    if (after > 0) await new Promise((resolve) => setTimeout(resolve, after));
     await source.close();
-    expect(await settled).toHaveLength(1);
+    await expect(reading).rejects.toThrow();
     await source.close();
+  });
+
+  it('give no rows that the model did not compute', async () => {
+    const [source] = await open(config({ window: 500_000 }));
+    await source.close();
+    await expect(source.batch(0, new Float32Array(40 * D))).rejects.toThrow();
   });
 
   it('come without end from generated text', async () => {

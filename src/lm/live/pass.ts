@@ -144,7 +144,8 @@ export class LivePass {
     const running: Promise<unknown>[] = [];
     try {
       for (const group of inGroups(this.#stream.until(end))) {
-        if (this.#isStopped) break;
+        // A window with gaps is none.
+        if (this.#isStopped) throw stopped();
         const done = Promise.all(this.#forward(group, store));
         // Awaited in its turn; until then a failure must not count as unhandled.
         done.catch(() => undefined);
@@ -213,10 +214,7 @@ export class LivePass {
     const { signal } = this.options;
     if (!signal) return work;
     return new Promise((resolve, reject) => {
-      const stop = (): void =>
-        reject(
-          new InterruptedError('stopped while the language model was at work', { hint: 'run the same command again' }),
-        );
+      const stop = (): void => reject(stopped());
       if (signal.aborted) stop();
       signal.addEventListener('abort', stop, { once: true });
       work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
@@ -229,6 +227,9 @@ export class LivePass {
     return result;
   }
 }
+
+const stopped = (): InterruptedError =>
+  new InterruptedError('stopped while the language model was at work', { hint: 'run the same command again' });
 
 /** Groups of some {@link GROUP_TOKENS} tokens. */
 function* inGroups<S extends Sequence>(sequences: Iterable<S>): Generator<S[]> {
