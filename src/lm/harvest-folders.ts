@@ -9,6 +9,7 @@ import type { HarvestIdentity, Manifest } from '../activations/manifest.ts';
 import { ShardWriter, type ActivationBatch } from '../activations/shard-writer.ts';
 import { InputError } from '../core/errors.ts';
 import { listFolder, makeFolder } from '../core/files.ts';
+import { FolderLock } from '../core/lock.ts';
 import { START, type Place } from './sequences.ts';
 import { HOOKS, type Site } from './site.ts';
 
@@ -67,7 +68,10 @@ export class HarvestFolders {
       makeFolder(this.out);
       for (const { folder, identity } of this.#all) {
         const manifest = completeManifest(folder, identity);
-        if (manifest) this.#complete.set(folder, manifest);
+        if (!manifest) continue;
+        // A process that was killed after its last byte leaves its lock, which nobody else would clear.
+        FolderLock.acquire(folder).release();
+        this.#complete.set(folder, manifest);
       }
       if (this.#complete.size === this.#all.length) {
         const [{ counts }] = this.#complete.values();

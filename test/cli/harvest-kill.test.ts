@@ -5,7 +5,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { MANIFEST_FILE, readManifest } from '../../src/activations/manifest.ts';
-import { LOCK_FILE } from '../../src/core/lock.ts';
 import { Random } from '../../src/core/random.ts';
 import { temporaryFolder } from '../lm/folder.ts';
 import { describeWithShared, sharedPath } from '../support/shared.ts';
@@ -67,12 +66,12 @@ async function harvest(model: string, out: string, flags: readonly string[], sto
   return ended;
 }
 
-/** Paths of all files, without the lock that a killed process leaves in a folder that was complete. */
+/** Paths of all files. */
 const filesOf = (folder: string): string[] =>
   !existsSync(folder)
     ? []
     : readdirSync(folder, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile() && entry.name !== LOCK_FILE)
+        .filter((entry) => entry.isFile())
         .map((file) => join(file.parentPath, file.name).slice(folder.length + 1))
         .sort();
 

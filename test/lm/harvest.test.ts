@@ -1,10 +1,12 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readManifest } from '../../src/activations/manifest.ts';
 import { verify } from '../../src/activations/verify.ts';
 import { InputError, InterruptedError, SaeforestError } from '../../src/core/errors.ts';
 import { encodeFloats } from '../../src/core/floats.ts';
+import { LOCK_FILE } from '../../src/core/lock.ts';
 import { SafetensorsFile } from '../../src/formats/safetensors.ts';
 import { TextCorpus } from '../../src/lm/corpus.ts';
 import { ForwardPool, shareThreads } from '../../src/lm/forward-pool.ts';
@@ -246,9 +248,13 @@ describe('a harvest of several sites', () => {
     await harvest({ ...options, sites: SITES.slice(0, 2) });
     const [first] = folders(options.out);
     const before = bytes(first);
+    // As a process leaves it that was killed after its last byte.
+    const lock = { pid: 2 ** 22 + 1, host: hostname(), started: '2026-01-01', processStart: null, token: 'x' };
+    writeFileSync(join(first, LOCK_FILE), JSON.stringify(lock));
     const { sites } = await harvest(options);
     expect(sites.map(({ manifest }) => manifest.complete)).toEqual([true, true, true]);
     expect(bytes(first)).toEqual(before);
+    expect(existsSync(join(first, LOCK_FILE))).toBe(false);
     expect((await failure(harvest(options))).message).toMatch(/already complete: \d+ rows at each of 3 sites/);
     const error = await failure(harvest({ ...options, sites: [...SITES, post(0)], seed: 3 }));
     expect(error.message).toContain('seed: 0 in the folder, 3 asked for');
