@@ -3,15 +3,13 @@ import { normalize } from '../activations/normalization.ts';
 import { NormalizedSource } from '../activations/normalized-source.ts';
 import type { ActivationSource } from '../activations/source.ts';
 import { Random } from '../core/random.ts';
-import type { Device, Tensor } from '../engine/device.ts';
-import { Optimizer } from '../engine/optim.ts';
-import { Tape } from '../engine/tape.ts';
+import type { Device } from '../engine/device.ts';
+import { StepTimer } from '../evals/cost/timing.ts';
 import { metric, type Metric } from '../evals/metric.ts';
 import type { TrainableSae } from '../sae/architecture.ts';
 import { architectureNamed } from '../sae/registry.ts';
 import { stepsOf } from '../training/config.ts';
 import { openRun, type OpenRun } from '../training/runs.ts';
-import { trainStep } from '../training/step.ts';
 import type { Lab, Spec } from './lab.ts';
 
 /** Length of the run that is pretended on random inputs; steps are counted from its middle, where warm-ups are over. */
@@ -22,61 +20,21 @@ export interface Shape {
   readonly batch: number;
 }
 
-/** An SAE that starts anew, on inputs that stay until others are given. */
-export class TimedSae {
-  readonly sae: TrainableSae;
-  readonly #device: Device;
-  readonly #optimizer: Optimizer;
-  readonly #x: Tensor;
-  #step: number;
-
-  /** @param rows the first batch, [batch, d] @param step number of the first step */
-  constructor(device: Device, sae: TrainableSae, rows: Float32Array, { d, batch }: Shape, step: number) {
-    this.#device = device;
-    this.sae = sae;
-    this.#optimizer = new Optimizer(device, sae.parameters, sae.update);
-    this.#x = device.persistent('f32', batch, d);
-    this.#step = step;
-    this.give(rows);
-    sae.start(rows);
-  }
-
-  /** On random inputs of unit norm. */
-  static onNoise(device: Device, arch: string, keys: object, shape: Shape): TimedSae {
-    const { d, batch } = shape;
-    const architecture = architectureNamed(arch);
-    const config = architecture.schema.parse({ ...keys });
-    const sae = architecture.build(config, { device, d, seed: 0, batch, steps: PRETENDED });
-    const random = new Random(0, 'claims', 'timing');
-    const rows = Float32Array.from({ length: batch * d }, () => random.normal());
-    normalize({ kind: 'unit' }, rows, d);
-    return new TimedSae(device, sae, rows, shape, PRETENDED / 2);
-  }
-
-  give(rows: Float32Array): void {
-    this.#device.write(this.#x, rows);
-  }
-
-  /** Milliseconds of a training step. */
-  step(): Promise<number> {
-    this.#device.beginStep();
-    return clock(() => trainStep(this.#device, this.sae, this.#optimizer, this.#x, this.#step++));
-  }
-
-  /** Milliseconds of encoding the batch. */
-  encode(): Promise<number> {
-    return clock(() => {
-      this.#device.beginStep();
-      this.sae.encode(new Tape(this.#device), this.#x);
-      return this.#device.flush();
-    });
-  }
+/** A model that starts anew, ready for timed steps. @param rows its first batch, [batch, d] @param step number of the first step */
+function timer(device: Device, sae: TrainableSae, rows: Float32Array, step: number): StepTimer {
+  sae.start(rows);
+  return new StepTimer(device, sae, [rows], step);
 }
 
-async function clock(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await work();
-  return performance.now() - began;
+/** The same on random inputs of unit norm. */
+export function timerOnNoise(device: Device, arch: string, keys: object, { d, batch }: Shape): StepTimer {
+  const architecture = architectureNamed(arch);
+  const config = architecture.schema.parse({ ...keys });
+  const sae = architecture.build(config, { device, d, seed: 0, batch, steps: PRETENDED });
+  const random = new Random(0, 'claims', 'timing');
+  const rows = Float32Array.from({ length: batch * d }, () => random.normal());
+  normalize({ kind: 'unit' }, rows, d);
+  return timer(device, sae, rows, PRETENDED / 2);
 }
 
 /** Calls everything in turn. @returns [rounds] of each; the rounds of the warm-up are not counted */
@@ -132,11 +90,10 @@ async function stepping(device: Device, run: OpenRun, raw: ActivationSource): Pr
   const rows = new Float32Array(batch * d);
   await source.batch(0, rows);
   const sae = architecture.build(settings, { device, d, seed, batch, steps: stepsOf(common) });
-  const timed = new TimedSae(device, sae, rows, { d, batch }, 0);
+  const timed = timer(device, sae, rows, 0);
   let step = 0;
   return async () => {
     await source.batch(step++, rows);
-    timed.give(rows);
     return timed.step();
   };
 }

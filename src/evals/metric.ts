@@ -69,7 +69,7 @@ function withoutReplicates(metrics: Metrics): Metrics {
 }
 
 /** JSON has no NaN and no infinities. */
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+export const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 export function metric(value: number, low: number, high: number, meaning: Meaning): Metric {
   return { value: finite(value), low: finite(low), high: finite(high), ...meaning };

@@ -4,7 +4,7 @@
  */
 import { Random } from '../core/random.ts';
 import { percentileInterval, tInterval, tProbability } from '../core/statistics.ts';
-import type { Metric } from './metric.ts';
+import { finite, type Metric } from './metric.ts';
 
 /** A metric over the seeds of one configuration. */
 export interface OverSeeds {
@@ -93,8 +93,6 @@ function shareBeyond0(drawn: Float64Array): number {
 }
 
 const numberOf = ({ value }: Metric): number => value ?? NaN;
-
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 function replicatesOfDifference(a: Metric, b: Metric): Float64Array | undefined {
   const [left, right] = [a.replicates, b.replicates];

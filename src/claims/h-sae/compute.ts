@@ -10,7 +10,8 @@ import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab, Spec } from '../lab.ts';
 import { hSae, topk } from '../recipes.ts';
 import type { DataName } from '../scales.ts';
-import { inTurn, TimedSae } from '../timing.ts';
+import { timeEncode } from '../../evals/cost/timing.ts';
+import { inTurn, timerOnNoise } from '../timing.ts';
 import { openIn, show } from '../words.ts';
 
 /** "On or above": below by less than this share of the variance does not count. */
@@ -92,9 +93,13 @@ export const hsaeCompute: Claim = {
 async function encodeTimes(d: number, specs: readonly Spec[]): Promise<number[]> {
   const device = await CpuDevice.create();
   try {
-    const timed = specs.map(({ arch, keys = {} }) => TimedSae.onNoise(device, arch, keys, { d, batch: BATCH }));
+    const timed = specs.map(({ arch, keys = {} }) => timerOnNoise(device, arch, keys, { d, batch: BATCH }));
     const times = await inTurn(
-      timed.map((one) => () => one.encode()),
+      timed.map(
+        ({ sae, x }) =>
+          () =>
+            timeEncode(device, sae, x),
+      ),
       ROUNDS,
     );
     return times.map((ofOne) => quantiles(Float64Array.from(ofOne), [0.5])[0]);

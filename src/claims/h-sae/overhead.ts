@@ -8,7 +8,8 @@ import { NO_DATA, verdictOf, type Comparison } from '../judge.ts';
 import type { Lab } from '../lab.ts';
 import { hSae, topk } from '../recipes.ts';
 import type { ScaleName } from '../scales.ts';
-import { inTurn, TimedSae } from '../timing.ts';
+import { timeEncode } from '../../evals/cost/timing.ts';
+import { inTurn, timerOnNoise } from '../timing.ts';
 import { openIn, show } from '../words.ts';
 
 /** Top width n, width of an activation, active top latents, rows of a batch: twice n, as published. */
@@ -90,10 +91,17 @@ async function timesOf(
   const device = await CpuDevice.create();
   try {
     const timed = [
-      TimedSae.onNoise(device, 'topk', flat, shape),
-      ...others.map((keys) => TimedSae.onNoise(device, 'h-sae', keys, shape)),
+      timerOnNoise(device, 'topk', flat, shape),
+      ...others.map((keys) => timerOnNoise(device, 'h-sae', keys, shape)),
     ];
-    const measures = [...timed.map((one) => () => one.encode()), ...timed.map((one) => () => one.step())];
+    const measures = [
+      ...timed.map(
+        ({ sae, x }) =>
+          () =>
+            timeEncode(device, sae, x),
+      ),
+      ...timed.map((one) => () => one.step()),
+    ];
     const all = await inTurn(measures, ROUNDS);
     return { encode: all.slice(0, timed.length), step: all.slice(timed.length) };
   } finally {

@@ -46,10 +46,11 @@ export class StepTimer {
     this.#optimizer = new Optimizer(device, sae.parameters, sae.update);
     this.#batches = batches;
     this.#x = device.persistent('f32', batches[0].length / sae.d, sae.d);
+    device.write(this.#x, batches[0]);
     this.#step = step;
   }
 
-  /** The batch of the last step. */
+  /** The batch of the last step; before it, the first one. */
   get x(): Tensor {
     return this.#x;
   }
