@@ -72,7 +72,8 @@ function head() {
     'each, over held-out documents (or the units that the metric’s definition names), paired between a and b. A difference counts when the',
     'interval lies wholly on one side. *holds*: every deciding comparison came out as claimed; *does not hold*: none did; *mixed*: some did.',
     'Comparisons in parentheses do not decide: they show other matchings. *seen from* is half the width of the interval, about the smallest',
-    'difference that could have been told from none. With three seeds, the spread between seeds is known only roughly: take an interval that',
+    'difference that could have been told from none. *cost a / b*: parameters of a divided by those of b · encode FLOPs per token likewise; where',
+    'they are 1, a comparison at equal total L0 is one at equal parameters and FLOPs too. With three seeds, the spread between seeds is known only roughly: take an interval that',
     'barely misses 0 as weak evidence.',
     '',
     'What these runs cannot say: SAEs of this size and training differ from the published ones in every respect but the mathematics. That a',
@@ -137,8 +138,8 @@ function section({ id, statement, published, protocol, rule }) {
 
 function comparisons(all) {
   return markdownTable(
-    ['', 'data', 'equal', 'a', 'b', 'a − b', '95 % interval', 'seen from', 'outcome'],
-    all.map(({ what, data, matching, a, b, valueA, valueB, difference, decides, outcome }) => [
+    ['', 'data', 'equal', 'a', 'b', 'a − b', '95 % interval', 'seen from', 'cost a / b', 'outcome'],
+    all.map(({ what, data, matching, a, b, valueA, valueB, difference, decides, outcome, costs }) => [
       cell(decides ? what : `(${what})`),
       data,
       matching,
@@ -147,6 +148,7 @@ function comparisons(all) {
       show(difference.value),
       `${show(difference.low)} … ${show(difference.high)}${difference.paired ? '' : ' (seeds alone)'}`,
       show(difference.detectable),
+      costs ? `${show(costs.parameters)} · ${show(costs.encodeFlops)}` : '',
       decides ? `**${outcome}**` : outcome,
     ]),
   );

@@ -1,9 +1,11 @@
 /** Comparisons of trained SAEs: side by side, or at a place of a curve of baselines. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Metric } from '../evals/metric.ts';
 import { atMatched } from '../evals/matching.ts';
 import { pairedDifference } from '../evals/paired.ts';
 import { outcomeOf, type Claimed, type Comparison, type Matching } from './judge.ts';
 import type { Lab, Spec } from './lab.ts';
+import { costRatios } from './sizes.ts';
 
 /** One side of a comparison. */
 export interface Side {
@@ -29,7 +31,8 @@ export interface Question {
 export async function compareSides(lab: Lab, a: Side, b: Side, question: Question): Promise<Comparison> {
   await lab.train([a.spec, b.spec]);
   const [ofA, ofB] = [await valuesOf(lab, a, question.metric), await valuesOf(lab, b, question.metric)];
-  return compareMetrics(a.spec.data, [a.name, ofA], [b.name, ofB], question);
+  const compared = compareMetrics(a.spec.data, [a.name, ofA], [b.name, ofB], question);
+  return { ...compared, costs: await costRatios(lab, a.spec, b.spec) };
 }
 
 /**
@@ -56,7 +59,10 @@ export async function compareWithCurve(
       along,
     ),
   );
-  return compareMetrics(a.spec.data, [a.name, ofA], [curve.name, ofB], question);
+  const compared = compareMetrics(a.spec.data, [a.name, ofA], [curve.name, ofB], question);
+  const costs = await Promise.all(curve.specs.map((spec) => costRatios(lab, a.spec, spec)));
+  // A place between baselines of different cost has none of its own.
+  return costs.every((one) => isDeepStrictEqual(one, costs[0])) ? { ...compared, costs: costs[0] } : compared;
 }
 
 /** @param a name and metric of every seed; @param b likewise, in the same order of seeds */

@@ -37,8 +37,16 @@ export interface Comparison {
   /** Whether it takes part in the verdict: comparisons under other matchings are for the reader. */
   readonly decides: boolean;
   readonly outcome: Outcome;
+  /** What a costs, divided by what b costs; of trained SAEs. */
+  readonly costs?: CostRatios;
   /** Why it is undefined, where that is known. */
   readonly why?: string;
+}
+
+/** Counted, not measured: from the settings of both. */
+export interface CostRatios {
+  readonly parameters: number;
+  readonly encodeFlops: number;
 }
 
 export type Claimed =

@@ -134,6 +134,7 @@ const comparisonSchema = z.object({
   ]),
   decides: z.boolean(),
   outcome: z.enum(['as claimed', 'opposite', 'no difference seen', 'undefined']),
+  costs: z.object({ parameters: z.number(), encodeFlops: z.number() }).optional(),
   why: z.string().optional(),
 });
 const tableSchema = z.object({

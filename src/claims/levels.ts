@@ -4,6 +4,7 @@ import { compareMetrics, type Question, type Side } from './compare.ts';
 import { meanMetric } from './derived.ts';
 import type { Comparison } from './judge.ts';
 import type { Lab, Spec } from './lab.ts';
+import { costRatios } from './sizes.ts';
 
 /** Views of the levels from the coarsest; undefined = the whole model, which is the finest level alone. */
 function viewsOf({ keys }: Spec): (string | undefined)[] {
@@ -32,10 +33,11 @@ export async function meanOverLevels(lab: Lab, spec: Spec, name: Question['metri
 /** Two forests of the same widths by the mean over their levels. */
 export async function compareLevels(lab: Lab, a: Side, b: Side, question: Question): Promise<Comparison> {
   await lab.train([a.spec, b.spec]);
-  return compareMetrics(
+  const compared = compareMetrics(
     a.spec.data,
     [a.name, await meanOverLevels(lab, a.spec, question.metric)],
     [b.name, await meanOverLevels(lab, b.spec, question.metric)],
     question,
   );
+  return { ...compared, costs: await costRatios(lab, a.spec, b.spec) };
 }

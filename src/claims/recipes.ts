@@ -3,8 +3,11 @@
  * SAE, all levels counted. Rates were chosen on training data for trainings of a few hundred steps; the published ones are for
  * a hundred times as many. Nothing was chosen by a held-out measurement.
  */
+import type { Side } from './compare.ts';
+import type { Matching } from './judge.ts';
 import type { Lab, Spec } from './lab.ts';
 import type { DataName } from './scales.ts';
+import { flatOfEqualFlops, flatOfEqualParameters } from './sizes.ts';
 
 /** Values of k around the L0 of the data, for curves of baselines. */
 export function l0Curve(lab: Lab, data: DataName): number[] {
@@ -45,6 +48,18 @@ export function hSae(lab: Lab, data: DataName, size: { width?: number; k?: numbe
   };
 }
 
+/** Flat SAEs with 2k active latents, the most that an h-sae can have, that are as large as it, and that encode at its price. */
+export async function flatOfEqualCost(lab: Lab, spec: Spec): Promise<(Side & { matching: Matching })[]> {
+  const k = 2 * (spec.keys as { k: number }).k;
+  const flat = (width: number): Spec => topk(lab, spec.data, { width, k });
+  const asLarge = flat(await flatOfEqualParameters(lab, spec));
+  const asCheap = flat(await flatOfEqualFlops(lab, spec));
+  return [
+    { name: 'topk of as many parameters', spec: asLarge, matching: 'parameters' },
+    { name: 'topk of as many encode FLOPs', spec: asCheap, matching: 'encode FLOPs' },
+  ];
+}
+
 /**
  * Two layers as in the paper: a quarter of the latents above, with four fifths of the active ones. Published steps of reallocation and of the
  * reset to the root are scaled to the length of the run by the architecture. Of the rates 1e-3 … 5e-3 2e-3 explains as much as the faster
@@ -71,6 +86,9 @@ export function treeSae(
     },
   };
 }
+
+/** Dead children are never moved: steps beyond the end of any run here. */
+export const FROZEN_PARENTS = { reallocateAfter: 1e9, reallocateAtMost: 1e9, rootReset: 'never' } as const;
 
 /**
  * Four levels that double in width. The published controller is made for 100 000 steps: here λ moves fifty times as fast, and thresholds

@@ -4,7 +4,7 @@ import { compareMetrics, compareSides, type Question, type Side } from '../compa
 import { derive } from '../derived.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab } from '../lab.ts';
-import { hSae, topk } from '../recipes.ts';
+import { flatOfEqualCost, hSae, topk } from '../recipes.ts';
 import type { DataName } from '../scales.ts';
 import { openIn, show, bothSides } from '../words.ts';
 import type { Metric } from '../../evals/metric.ts';
@@ -22,8 +22,8 @@ export const hsaeAbsorption: Claim = {
     'Top level of h-sae (as published, sub-latents left out) against topk of the same width and k at three widths (× 1, 2, 4), 3 seeds: ' +
     'absorption against the known concepts on W, of first letters (word properties in small vocabularies) on S; slope = rate at the ' +
     'largest width − rate at the smallest. On W k is twice that of other claims, with which most concepts have no latent and the rate is ' +
-    'undefined. Beside it, at the middle width, topk with 2k active latents, the most that h-sae can have, and ' +
-    'the variance that the top level explains by itself.',
+    'undefined. Beside it, at the middle width, topk with 2k active latents, the most that h-sae can have, of the same width, of as many parameters and ' +
+    'of as many encode FLOPs, and the variance that the top level explains by itself.',
   rule: 'The rate is lower at every width, and the slope is smaller.',
   async test(lab) {
     const comparisons: Comparison[] = [];
@@ -32,7 +32,12 @@ export const hsaeAbsorption: Claim = {
     for (const data of lab.available('W', 'S')) {
       const pairs = WIDTHS.map((share) => pairAt(lab, data, Math.round(share * lab.size(data).width)));
       const middle = pairs[1];
-      await lab.train([...pairs.flatMap(({ a, b }) => [a.spec, b.spec]), middle.atTotal.spec]);
+      const asExpensive = await flatOfEqualCost(lab, middle.a.spec);
+      await lab.train([
+        ...pairs.flatMap(({ a, b }) => [a.spec, b.spec]),
+        middle.atTotal.spec,
+        ...asExpensive.map(({ spec }) => spec),
+      ]);
       const question: Question = {
         what: 'absorption',
         metric: ABSORPTION[data],
@@ -42,14 +47,16 @@ export const hsaeAbsorption: Claim = {
       for (const { width, a, b } of pairs) {
         comparisons.push(await compareSides(lab, a, b, { ...question, what: `absorption, width ${width}` }));
       }
-      comparisons.push(
-        await compareSides(lab, middle.a, middle.atTotal, {
-          ...question,
-          what: `absorption, width ${middle.width}`,
-          matching: 'total L0',
-          decides: false,
-        }),
-      );
+      for (const flat of [{ ...middle.atTotal, matching: 'total L0' } as const, ...asExpensive]) {
+        comparisons.push(
+          await compareSides(lab, middle.a, flat, {
+            ...question,
+            what: `absorption, width ${middle.width}`,
+            matching: flat.matching,
+            decides: false,
+          }),
+        );
+      }
       const alone = await compareSides(lab, middle.a, middle.b, {
         ...question,
         what: `variance explained, width ${middle.width}`,

@@ -2,7 +2,7 @@
 import type { Claim } from '../claim.ts';
 import { compareSides, type Question } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
-import { hSae, topk } from '../recipes.ts';
+import { flatOfEqualCost, hSae, topk } from '../recipes.ts';
 import { openIn, bothSides } from '../words.ts';
 
 /** The measure looks at the eight strongest latents of a token: so many have to be active. */
@@ -21,7 +21,7 @@ export const hsaeLanguages: Claim = {
   protocol:
     'Parallel text of W in its three languages, 3 seeds, h-sae and topk with equal top width and k = 8: symmetric difference of the eight ' +
     'strongest latents at the last token of a sentence and its translation, for the top level as published; share of the latents of one ' +
-    'language whose concept has latents in others. Beside it topk with 2k active latents, and h-sae with its sub-latents.',
+    'language whose concept has latents in others. Beside it h-sae with its sub-latents against topk with 2k active latents, of the same width, of as many parameters and of as many encode FLOPs.',
   rule: 'Both are lower.',
   async test(lab) {
     const { width, l0 } = lab.size('W');
@@ -30,18 +30,17 @@ export const hsaeLanguages: Claim = {
     const top = { name: 'h-sae, top level', spec, view: 'top' };
     const flat = { name: 'topk', spec: topk(lab, 'W', { width: n, k }) };
     const atTotal = { name: 'topk with 2k', spec: topk(lab, 'W', { width: n, k: 2 * k }) };
-    await lab.train([spec, flat.spec, atTotal.spec]);
+    const asExpensive = await flatOfEqualCost(lab, spec);
+    await lab.train([spec, flat.spec, atTotal.spec, ...asExpensive.map((one) => one.spec)]);
     const comparisons: Comparison[] = [];
     for (const metric of METRICS) {
       const question: Question = { ...metric, claimed: { is: 'lower' }, matching: 'top width and k' };
-      comparisons.push(
-        await compareSides(lab, top, flat, question),
-        await compareSides(lab, { name: 'h-sae, both levels', spec }, atTotal, {
-          ...question,
-          matching: 'total L0',
-          decides: false,
-        }),
-      );
+      comparisons.push(await compareSides(lab, top, flat, question));
+      for (const other of [{ ...atTotal, matching: 'total L0' } as const, ...asExpensive]) {
+        const { matching } = other;
+        const both = { name: 'h-sae, both levels', spec };
+        comparisons.push(await compareSides(lab, both, other, { ...question, matching, decides: false }));
+      }
     }
     const deciding = comparisons.filter(({ decides }) => decides);
     return {

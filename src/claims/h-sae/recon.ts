@@ -2,8 +2,7 @@
 import type { Claim } from '../claim.ts';
 import { compareSides, compareWithCurve, type Question } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
-import { hSae, topk, topkCurve } from '../recipes.ts';
-import { flatOfEqualFlops, flatOfEqualParameters } from '../sizes.ts';
+import { flatOfEqualCost, hSae, topk, topkCurve } from '../recipes.ts';
 import { openIn, show } from '../words.ts';
 
 export const RECONSTRUCTION = [
@@ -28,15 +27,8 @@ export const hsaeRecon: Claim = {
       const { width, k } = spec.keys as { width: number; k: number };
       const a = { name: 'h-sae', spec };
       const sameTop = { name: 'topk of the top width and k', spec: topk(lab, data, { width, k }) };
-      const asLarge = {
-        name: 'topk of as many parameters',
-        spec: topk(lab, data, { width: await flatOfEqualParameters(lab, spec), k: 2 * k }),
-      };
-      const asCheap = {
-        name: 'topk of as many encode FLOPs',
-        spec: topk(lab, data, { width: await flatOfEqualFlops(lab, spec), k: 2 * k }),
-      };
-      await lab.train([spec, sameTop.spec, ...topkCurve(lab, data).specs, asLarge.spec, asCheap.spec]);
+      const asExpensive = await flatOfEqualCost(lab, spec);
+      await lab.train([spec, sameTop.spec, ...topkCurve(lab, data).specs, ...asExpensive.map((flat) => flat.spec)]);
       for (const metric of RECONSTRUCTION) {
         const question: Question = { ...metric, claimed: { is: 'higher' }, matching: 'top width and k' };
         comparisons.push(
@@ -45,9 +37,10 @@ export const hsaeRecon: Claim = {
             ...question,
             matching: 'total L0',
           }),
-          await compareSides(lab, a, asLarge, { ...question, matching: 'parameters', decides: false }),
-          await compareSides(lab, a, asCheap, { ...question, matching: 'encode FLOPs', decides: false }),
         );
+        for (const flat of asExpensive) {
+          comparisons.push(await compareSides(lab, a, flat, { ...question, matching: flat.matching, decides: false }));
+        }
       }
     }
     const under = (matching: Comparison['matching']): string =>

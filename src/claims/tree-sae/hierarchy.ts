@@ -4,9 +4,10 @@ import type { Claim } from '../claim.ts';
 import { compareMetrics, compareSides, meanOf, type Side } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab } from '../lab.ts';
-import { matchingPursuit, matryoshka, shorterOnBench, topk, treeSae } from '../recipes.ts';
+import { FROZEN_PARENTS, matchingPursuit, matryoshka, shorterOnBench, topk, treeSae } from '../recipes.ts';
 import type { DataName } from '../scales.ts';
-import { outcomesOf, show } from '../words.ts';
+import { costRatios } from '../sizes.ts';
+import { bothSides, outcomesOf, show } from '../words.ts';
 
 /** Dictionaries of the same width and L0 without links of their own: the ones of the paper. */
 export function flatOf(lab: Lab, data: DataName, keys: { width?: number } = {}): Side[] {
@@ -26,7 +27,7 @@ export async function compareHits(
   flat: Side,
   question: { decides?: boolean; matching?: 'total L0' | 'all but the ablated part' } = {},
 ): Promise<Comparison> {
-  return compareMetrics(
+  const compared = compareMetrics(
     tree.spec.data,
     [`${tree.name}, its links`, await lab.metric(tree.spec, 'hierarchy.tree_hit_rate')],
     [`${flat.name}, pairs that fire together`, await lab.metric(flat.spec, 'hierarchy.tree_hit_rate_mcs')],
@@ -37,6 +38,7 @@ export async function compareHits(
       ...(question.decides !== undefined && { decides: question.decides }),
     },
   );
+  return { ...compared, costs: await costRatios(lab, tree.spec, flat.spec) };
 }
 
 /** Links between latents that were found to stand for features are few in short trainings: so all links, by the best feature of each end, too. */
@@ -44,6 +46,24 @@ const BY_TRUTH = [
   { what: 'right links', metric: 'truth.links_right' },
   { what: 'links whose best features are above and below', metric: 'truth.refinement' },
 ] as const;
+
+/** What the gate alone does to the scores: every child stays under the parent that it was given at random before training. */
+async function againstRandomParents(lab: Lab, tree: Side): Promise<Comparison[]> {
+  const random = {
+    name: 'tree-sae, frozen random parents',
+    spec: treeSae(lab, tree.spec.data, { keys: FROZEN_PARENTS }),
+  };
+  await lab.train([random.spec]);
+  const question = { claimed: { is: 'higher' }, matching: 'all but the ablated part', decides: false } as const;
+  const scores = [
+    { what: 'hierarchical pairs (hit rule)', metric: 'hierarchy.tree_hit_rate' },
+    { what: 'residual alignment', metric: 'hierarchy.residual_alignment' },
+    ...BY_TRUTH,
+  ] as const;
+  const comparisons: Comparison[] = [];
+  for (const score of scores) comparisons.push(await compareSides(lab, tree, random, { ...score, ...question }));
+  return comparisons;
+}
 
 export const treeHierarchy: Claim = {
   id: 'tree-hierarchy',
@@ -53,7 +73,8 @@ export const treeHierarchy: Claim = {
   protocol:
     "The paper's hit rule (parent and child among the five latents nearest to a probe for the child) for the links of tree-sae against " +
     'pairs of topk, matryoshka and matching-pursuit that fire together, W and S; the share of right links by the known concepts (W) and the ' +
-    'known tree (B), of flat SAEs with extracted forests, among latents found to stand for features and among all by their best features. Equal total L0 and width; parameters are then equal too. 3 seeds, 5 on B with half as many tokens.',
+    'known tree (B), of flat SAEs with extracted forests, among latents found to stand for features and among all by their best features. Equal total L0 and width; parameters are then equal too. 3 seeds, 5 on B with half as many tokens. ' +
+    'As a second protocol, on W: the same model with the random parents of the start for good, which shows how much of each score the gate alone brings about.',
   rule: 'Above every flat SAE, by the hit rule and by the truth; beyond both nulls by the hit rule, beyond shuffled links by the truth.',
   async test(lab) {
     const comparisons: Comparison[] = [];
@@ -83,6 +104,8 @@ export const treeHierarchy: Claim = {
         comparisons.push(await compareWithNull(lab, tree, 'shuffled', { ...judge, is: 'higher' }));
       }
     }
+    const gate = lab.available('W').length > 0 ? await againstRandomParents(lab, treeSide(lab, 'W')) : [];
+    comparisons.push(...gate);
     const hits: string[] = [];
     for (const data of lab.available('W', 'S')) {
       const rate = meanOf(await lab.metric(treeSae(lab, data), 'hierarchy.tree_hit_rate'));
@@ -91,8 +114,8 @@ export const treeHierarchy: Claim = {
     return {
       verdict: verdictOf(comparisons),
       because:
-        `The hit rate of tree-sae is ${hits.join(', ')}. ${outcomesOf(comparisons)} The hit rule asks whether parent and child write in the direction of ` +
-        'the child, which a gate and the losses of prefixes bring about by themselves; the share of right links asks for the meaning.',
+        `The hit rate of tree-sae is ${hits.join(', ')}. ${outcomesOf(comparisons)} How much of it the gate makes by itself, ` +
+        `against random parents that were frozen before training: ${gate.map(bothSides).join('; ')}.`,
       comparisons,
     };
   },

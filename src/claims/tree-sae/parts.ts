@@ -3,11 +3,9 @@ import type { Claim, Table } from '../claim.ts';
 import { compareSides, meanOf, type Side } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab } from '../lab.ts';
-import { treeSae } from '../recipes.ts';
+import { FROZEN_PARENTS, treeSae } from '../recipes.ts';
 import { outcomesOf } from '../words.ts';
 
-/** Dead children are never moved: steps beyond the end of any run here. */
-const NEVER = { reallocateAfter: 1e9, reallocateAtMost: 1e9, rootReset: 'never' } as const;
 const ABLATED = { matching: 'all but the ablated part' } as const;
 const AMONG_ACTIVE = {
   what: 'hierarchical pairs among those that fire together',
@@ -29,7 +27,7 @@ export const treeBoth: Claim = {
   rule: 'The share of hierarchical pairs drops with either.',
   async test(lab) {
     const both = variant(lab, 'both');
-    const gateless = variant(lab, 'without gate', { rootInitFrac: 1, ...NEVER });
+    const gateless = variant(lab, 'without gate', { rootInitFrac: 1, ...FROZEN_PARENTS });
     const lastLoss = variant(lab, 'without cumulative losses', { cumulative: false });
     await lab.train([both, gateless, lastLoss].map(({ spec }) => spec));
     const question = { claimed: { is: 'higher' }, ...ABLATED } as const;
@@ -66,7 +64,7 @@ export const treeRealloc: Claim = {
   rule: 'Fewer dead latents and a higher share of hierarchical links than with frozen parents.',
   async test(lab) {
     const moving = variant(lab, 'with reallocation');
-    const frozen = variant(lab, 'frozen parents', NEVER);
+    const frozen = variant(lab, 'frozen parents', FROZEN_PARENTS);
     const noReset = variant(lab, 'without root reset', { rootReset: 'never' });
     await lab.train([moving, frozen, noReset].map(({ spec }) => spec));
     const comparisons: Comparison[] = [];
