@@ -8,7 +8,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { PAPERS, VERDICTS } from '../dist/claims/claim.js';
+import { PAPERS, VERDICTS, withoutData } from '../dist/claims/claim.js';
 import { claims, readLedgerResult } from '../dist/claims/ledger.js';
 import { scales } from '../dist/claims/scales.js';
 import { READINGS } from './claims-readings.mjs';
@@ -114,7 +114,7 @@ function section({ id, statement, published, protocol, rule }) {
     '',
   ];
   if (!result) return [...lines, `Not tested yet: \`saeforest reproduce ${id}\`.`, ''];
-  lines.push(`**Verdict: ${result.verdict}.** ${result.because}`, '');
+  lines.push(`**Verdict: ${result.verdict}.** ${result.because}${withoutData(result.leftOut)}`, '');
   if (READINGS[id]) lines.push(...READINGS[id], '');
   if (result.comparisons.length > 0) lines.push(...comparisons(result.comparisons), '');
   for (const { title, columns, rows } of result.tables) {

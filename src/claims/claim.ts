@@ -1,6 +1,7 @@
 /** What an entry of the ledger is: a claim of a paper, how it is tested, and what came out. */
 import type { Comparison } from './judge.ts';
 import type { Lab } from './lab.ts';
+import type { DataName } from './scales.ts';
 
 export const PAPERS = {
   'h-sae': 'H-SAE, arXiv 2506.01197',
@@ -45,3 +46,7 @@ export interface Table {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | number | null)[])[];
 }
+
+/** A sentence with a space before it; empty where no data were left out. */
+export const withoutData = (leftOut: readonly DataName[]): string =>
+  leftOut.length === 0 ? '' : ` Tested without ${leftOut.join(', ')}: no model and text were given for it.`;

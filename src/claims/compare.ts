@@ -4,7 +4,8 @@ import type { Metric } from '../evals/metric.ts';
 import { atMatched } from '../evals/matching.ts';
 import { pairedDifference } from '../evals/paired.ts';
 import { outcomeOf, type Claimed, type Comparison, type Matching } from './judge.ts';
-import type { Lab, Spec } from './lab.ts';
+import type { Lab } from './lab.ts';
+import type { Spec } from './spec.ts';
 import { costRatios } from './sizes.ts';
 
 /** One side of a comparison. */

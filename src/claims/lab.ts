@@ -2,11 +2,9 @@
  * Where the claims are tested: activations, trained SAEs and their measurements, each made once and kept in a folder, so that a ledger
  * that was stopped goes on and claims share what they need.
  */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import type { ActivationSource } from '../activations/source.ts';
 import { MANIFEST_FILE, readManifest } from '../activations/manifest.ts';
 import { InterruptedError } from '../core/errors.ts';
@@ -20,12 +18,12 @@ import type { Metric, SuiteResult } from '../evals/metric.ts';
 import { evaluateFamilies } from '../evals/hierarchy.ts';
 import { suites, type Suite } from '../evals/suites.ts';
 import { harvest } from '../lm/harvest.ts';
-import { latestCheckpoint, readState } from '../training/checkpoint.ts';
-import { resolveConfig, stepsOf, type RunConfig } from '../training/config.ts';
+import { resolveConfig, type RunConfig } from '../training/config.ts';
 import { trainGroup, type Plan } from '../training/group.ts';
-import { readConfig, type OpenRun } from '../training/runs.ts';
+import type { OpenRun } from '../training/runs.ts';
 import { openSource } from '../training/sources.ts';
 import { scales, type DataName, type DataSize, type Scale, type ScaleName } from './scales.ts';
+import { describe, isTrained, nameOf, type Spec, type TrainedRun } from './spec.ts';
 
 /** A language model and its text, for W and S. */
 export interface TextSource {
@@ -46,28 +44,6 @@ export interface LabOptions {
   readonly note: (line: string) => void;
 }
 
-/** One SAE, trained once per seed. */
-export interface Spec {
-  readonly data: DataName;
-  readonly arch: string;
-  /** Of the architecture, and `normalize`. */
-  readonly keys?: Readonly<Record<string, unknown>>;
-  /** Instead of those of the scale. */
-  readonly tokens?: number;
-  readonly batch?: number;
-  readonly seeds?: number;
-  /** Another block of the data's language model. */
-  readonly layer?: number;
-  /** Another language model than the data's, by its name in {@link Lab.addText}. */
-  readonly text?: string;
-}
-
-export interface TrainedRun {
-  readonly folder: string;
-  readonly spec: Spec;
-  readonly seed: number;
-}
-
 /** Validation and checkpoints while training cost time and decide nothing. */
 const TRAINING = { logEvery: 50, validateEvery: 1e9, checkpointEvery: 1e9, keepCheckpoints: 1 };
 /** Those of `eval`, and `families`: `hierarchy` without its probes, which take most of the time. */
@@ -85,6 +61,7 @@ export class Lab {
   readonly #texts: Map<string, TextSource>;
   readonly #signal: AbortSignal;
   readonly #note: (line: string) => void;
+  readonly #leftOut = new Set<DataName>();
 
   constructor({ folder, scale, texts, labelled, signal, note }: LabOptions) {
     this.scaleName = scale;
@@ -100,9 +77,20 @@ export class Lab {
     return this.scale.data[data];
   }
 
-  /** Those of the data that there are. */
+  /** Those of the data that there are; the others are remembered. */
   available<D extends DataName>(...wanted: D[]): D[] {
-    return wanted.filter((data) => data === 'B' || data === 'N' || this.#texts.has(data));
+    return wanted.filter((data) => {
+      const isThere = data === 'B' || data === 'N' || this.#texts.has(data);
+      if (!isThere) this.#leftOut.add(data);
+      return isThere;
+    });
+  }
+
+  /** Which data were asked for in vain since the last time that this was asked: a result has to say so. */
+  takeLeftOut(): DataName[] {
+    const leftOut = [...this.#leftOut].sort();
+    this.#leftOut.clear();
+    return leftOut;
   }
 
   /** Width of an activation. */
@@ -223,10 +211,9 @@ export class Lab {
   }
 
   #runsOf(spec: Spec): TrainedRun[] {
-    const { seeds = this.size(spec.data).seeds, ...what } = spec;
-    const key = createHash('sha256').update(JSON.stringify(what, sortedKeys)).digest('hex').slice(0, 12);
+    const { seeds = this.size(spec.data).seeds } = spec;
     return Array.from({ length: seeds }, (_, seed) => ({
-      folder: this.place('runs', spec.data, `${spec.arch}-${key}-${seed}`),
+      folder: this.place('runs', spec.data, `${nameOf(spec)}-${seed}`),
       spec,
       seed,
     }));
@@ -306,25 +293,4 @@ export class Lab {
       }
     }
   }
-}
-
-function isTrained(folder: string, config: RunConfig): boolean {
-  if (!existsSync(join(folder, 'config.yaml'))) return false;
-  const checkpoint = latestCheckpoint(folder);
-  return (
-    checkpoint !== undefined &&
-    readState(checkpoint).step === stepsOf(config.common) &&
-    isDeepStrictEqual(readConfig(join(folder, 'config.yaml')).sae, config.sae)
-  );
-}
-
-function describe({ spec: { data, arch, keys }, seed }: TrainedRun): string {
-  const settings = Object.entries(keys ?? {}).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-  return `${data} ${arch} ${settings.join(' ')} seed ${seed}`;
-}
-
-/** Equal settings have equal names, in whatever order they are written. */
-function sortedKeys(_key: string, value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

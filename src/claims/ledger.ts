@@ -36,7 +36,7 @@ import { hsaeRecon } from './h-sae/recon.ts';
 import { hsaeRefine } from './h-sae/refine.ts';
 import { hsaeStructure } from './h-sae/structure.ts';
 import { MATCHINGS, NO_DATA } from './judge.ts';
-import { DATA, SCALES, type ScaleName } from './scales.ts';
+import { DATA, SCALES, type DataName, type ScaleName } from './scales.ts';
 import { treeCompetitive } from './tree-sae/competitive.ts';
 import { treeCoverage } from './tree-sae/coverage.ts';
 import { treeGeometry, treeSiblings } from './tree-sae/families.ts';
@@ -149,6 +149,8 @@ const resultSchema = z.object({
   because: z.string(),
   comparisons: z.array(comparisonSchema),
   tables: z.array(tableSchema),
+  /** Data of the protocol that were not there. */
+  leftOut: z.array(z.enum(DATA)).default([]),
   /** What made it. */
   version: z.string(),
   /** Of the source, null outside of a repository; `+` = with changes that are not committed. */
@@ -178,7 +180,7 @@ export function writeLedgerResult(
   scale: ScaleName,
   { id }: Claim,
   { verdict, because, comparisons, tables = [] }: Finding,
-  seconds: number,
+  { leftOut, seconds }: { leftOut: readonly DataName[]; seconds: number },
 ): Result {
   const result = {
     id,
@@ -187,6 +189,7 @@ export function writeLedgerResult(
     because,
     comparisons,
     tables,
+    leftOut,
     version: VERSION,
     commit: commitOfSource(),
     machine: `${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, node ${process.versions.node}`,

@@ -3,7 +3,8 @@ import type { Metric } from '../evals/metric.ts';
 import { compareMetrics, type Question, type Side } from './compare.ts';
 import { meanMetric } from './derived.ts';
 import type { Comparison } from './judge.ts';
-import type { Lab, Spec } from './lab.ts';
+import type { Lab } from './lab.ts';
+import type { Spec } from './spec.ts';
 import { costRatios } from './sizes.ts';
 
 /** Views of the levels from the coarsest; undefined = the whole model, which is the finest level alone. */

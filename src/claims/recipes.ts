@@ -5,7 +5,8 @@
  */
 import type { Side } from './compare.ts';
 import type { Matching } from './judge.ts';
-import type { Lab, Spec } from './lab.ts';
+import type { Lab } from './lab.ts';
+import type { Spec } from './spec.ts';
 import type { DataName } from './scales.ts';
 import { flatOfEqualFlops, flatOfEqualParameters } from './sizes.ts';
 

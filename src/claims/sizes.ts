@@ -3,7 +3,8 @@ import { equalWidths } from '../sae/equal-width.ts';
 import type { Cost } from '../sae/architecture.ts';
 import { architectureNamed } from '../sae/registry.ts';
 import type { CostRatios } from './judge.ts';
-import type { Lab, Spec } from './lab.ts';
+import type { Lab } from './lab.ts';
+import type { Spec } from './spec.ts';
 
 /** Width of a flat SAE with as many parameters. */
 export async function flatOfEqualParameters(lab: Lab, spec: Spec): Promise<number> {

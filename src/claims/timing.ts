@@ -10,7 +10,8 @@ import type { TrainableSae } from '../sae/architecture.ts';
 import { architectureNamed } from '../sae/registry.ts';
 import { stepsOf } from '../training/config.ts';
 import { openRun, type OpenRun } from '../training/runs.ts';
-import type { Lab, Spec } from './lab.ts';
+import type { Lab } from './lab.ts';
+import type { Spec } from './spec.ts';
 
 /** Length of the run that is pretended on random inputs; steps are counted from its middle, where warm-ups are over. */
 const PRETENDED = 10_000;

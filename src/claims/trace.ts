@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { readTextFile } from '../core/files.ts';
 import { RUN_FILES } from '../training/runs.ts';
-import type { TrainedRun } from './lab.ts';
+import type { TrainedRun } from './spec.ts';
 
 /** Numbers of one logged step; see README, metrics.jsonl. */
 export type LoggedStep = Readonly<Record<string, number>>;

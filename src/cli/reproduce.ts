@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineCommand, list, text } from './command.ts';
 import { EMBEDDED_MODEL } from './embedded-model.ts';
 import { table, type Terminal } from './terminal.ts';
-import type { Claim } from '../claims/claim.ts';
+import { withoutData, type Claim } from '../claims/claim.ts';
 import type { Result } from '../claims/ledger.ts';
 import { SCALES, type ScaleName } from '../claims/scales.ts';
 
@@ -91,7 +91,11 @@ export const reproduce = defineCommand({
         if (before) terminal.note(`${claim.id}: ${before.verdict} (tested before; --redo tests again)`);
         const began = performance.now();
         const result =
-          before ?? writeLedgerResult(folder, scale, claim, await claim.test(lab), (performance.now() - began) / 1000);
+          before ??
+          writeLedgerResult(folder, scale, claim, await claim.test(lab), {
+            leftOut: lab.takeLeftOut(),
+            seconds: (performance.now() - began) / 1000,
+          });
         if (!before) terminal.note(`${claim.id}: ${result.verdict}`);
         tested.push([claim, result]);
       }
@@ -126,10 +130,14 @@ function overview(rows: readonly (readonly [Claim, Result | undefined])[]): stri
   ]);
 }
 
-function report({ id, statement }: Claim, { verdict, because, comparisons }: Result, { colors }: Terminal): string[] {
+function report(
+  { id, statement }: Claim,
+  { verdict, because, comparisons, leftOut }: Result,
+  { colors }: Terminal,
+): string[] {
   return [
     `${colors.bold(id)}  ${statement}`,
-    `${colors.bold(verdict)}. ${because}`,
+    `${colors.bold(verdict)}. ${because}${withoutData(leftOut)}`,
     ...table([
       ['', 'data', 'matched', 'a', 'b', 'a − b', '95 % interval', 'outcome'],
       ...comparisons.map(({ what, data, matching, a, b, valueA, valueB, difference, decides, outcome }) => [

@@ -1,7 +1,8 @@
 /** What both sides of a comparison cost, from their settings alone. */
 import { describe, expect, it } from 'vitest';
 import { costRatios, flatOfEqualFlops, flatOfEqualParameters } from '../../src/claims/sizes.ts';
-import type { Lab, Spec } from '../../src/claims/lab.ts';
+import type { Lab } from '../../src/claims/lab.ts';
+import type { Spec } from '../../src/claims/spec.ts';
 
 const d = 16;
 const lab = { width: () => Promise.resolve(d) } as unknown as Lab;

@@ -2,7 +2,8 @@
 import type { Claim } from '../claim.ts';
 import { compareWithCurve, type Question } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
-import type { Lab, Spec } from '../lab.ts';
+import type { Lab } from '../lab.ts';
+import type { Spec } from '../spec.ts';
 import { dynamicSparse, FINAL_LAMBDA } from '../recipes.ts';
 import { openIn, show } from '../words.ts';
 

@@ -3,7 +3,8 @@ import { compareWithNull } from '../against-null.ts';
 import type { Claim, Table } from '../claim.ts';
 import { compareSides, compareWithCurve, meanOf, type Side } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
-import type { Lab, Spec } from '../lab.ts';
+import type { Lab } from '../lab.ts';
+import type { Spec } from '../spec.ts';
 import { hSae, hsaeForest, RATE, shorterOnBench, treeSae } from '../recipes.ts';
 import { outcomesOf, show } from '../words.ts';
 

@@ -2,7 +2,8 @@
 import type { Claim, Verdict } from '../claim.ts';
 import { compareSides, compareWithCurve, type Question } from '../compare.ts';
 import type { Comparison } from '../judge.ts';
-import type { Lab, Spec } from '../lab.ts';
+import type { Lab } from '../lab.ts';
+import type { Spec } from '../spec.ts';
 import { hSae, topk } from '../recipes.ts';
 import type { DataName } from '../scales.ts';
 import { RECONSTRUCTION } from './recon.ts';

@@ -2,7 +2,8 @@
 import type { Claim } from '../claim.ts';
 import { compareWithCurve, type Question, type Side } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
-import type { Lab, Spec } from '../lab.ts';
+import type { Lab } from '../lab.ts';
+import type { Spec } from '../spec.ts';
 import { hSae, topk, treeSae } from '../recipes.ts';
 import { flatOfEqualParameters } from '../sizes.ts';
 import { openIn, bothSides } from '../words.ts';

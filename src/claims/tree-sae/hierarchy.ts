@@ -104,7 +104,7 @@ export const treeHierarchy: Claim = {
         comparisons.push(await compareWithNull(lab, tree, 'shuffled', { ...judge, is: 'higher' }));
       }
     }
-    const gate = lab.available('W').length > 0 ? await againstRandomParents(lab, treeSide(lab, 'W')) : [];
+    const gate = await againstRandomParents(lab, treeSide(lab, 'W'));
     comparisons.push(...gate);
     const hits: string[] = [];
     for (const data of lab.available('W', 'S')) {
