@@ -254,10 +254,13 @@ export class Lab {
 
   async #trainGroup(group: readonly { run: TrainedRun; config: RunConfig }[]): Promise<void> {
     this.#checkInterrupted();
+    let noted = '';
     await this.#whenFree(async () => {
       const open = group.filter(({ run, config }) => !isTrained(run.folder, config));
       if (open.length === 0) return;
-      this.#note(`train: ${open.map(({ run }) => describe(run)).join(' · ')}`);
+      const what = open.map(({ run }) => describe(run)).join(' · ');
+      if (what !== noted) this.#note(`train: ${what}`);
+      noted = what;
       const plans: Plan[] = open.map(({ run, config }) => ({ name: describe(run), folder: run.folder, config }));
       const device = await CpuDevice.create();
       try {
