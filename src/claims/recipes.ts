@@ -100,11 +100,12 @@ export const FROZEN_PARENTS = { reallocateAfter: 1e9, reallocateAtMost: 1e9, roo
  * Four levels that double in width. The published controller is made for 100 000 steps: here λ moves fifty times as fast, and thresholds
  * start where more latents are active than wanted, as a level that has become too sparse hardly gets denser again. Rate and thresholds
  * were chosen by training loss and the L0 that is reached (seed 9; W with 400 000 and 800 000 tokens, for the joint model and for
- * independent levels alike; S with 300 000).
+ * independent levels alike; S with 300 000). All levels together have about as many latents as a flat SAE; on B, where there are four times
+ * as many features as latents, the finest level alone has, without which it finds one feature in a hundred.
  */
 export function hsaeForest(lab: Lab, data: DataName, keys: object = {}): Spec {
   const { width, l0 } = lab.size(data);
-  const finest = Math.round(width / 2);
+  const finest = data === 'B' ? width : Math.round(width / 2);
   const widths = [finest / 8, finest / 4, finest / 2, finest].map((level) => Math.max(2, Math.round(level)));
   return {
     data,
