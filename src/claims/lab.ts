@@ -50,8 +50,8 @@ const TRAINING = { logEvery: 50, validateEvery: 1e9, checkpointEvery: 1e9, keepC
 const SUITES: Readonly<Record<string, Pick<Suite, 'measure'>>> = { ...suites, families: { measure: evaluateFamilies } };
 /** Suites whose tasks depend on the labelled texts. */
 const READ_LABELS = new Set(['probing', 'languages']);
-/** SAEs that are trained together on one stream. */
-const GROUP = 4;
+/** SAEs that are trained together on one stream, at most: memory against reading, or generating, the data again. */
+const GROUP: Readonly<Record<DataName, number>> = { W: 4, S: 4, B: 16, N: 16 };
 
 export class Lab {
   readonly scale: Scale;
@@ -125,7 +125,8 @@ export class Lab {
       streams.set(stream, [...(streams.get(stream) ?? []), one]);
     }
     for (const ofStream of streams.values()) {
-      for (let i = 0; i < ofStream.length; i += GROUP) await this.#trainGroup(ofStream.slice(i, i + GROUP));
+      const most = GROUP[ofStream[0].run.spec.data];
+      for (let i = 0; i < ofStream.length; i += most) await this.#trainGroup(ofStream.slice(i, i + most));
     }
     return all;
   }
