@@ -23,6 +23,7 @@ const { values: flags } = parseArgs({
   },
 });
 const SCALE = 'small';
+const OUTCOMES = ['as claimed', 'opposite', 'no difference seen', 'undefined'];
 const results = new Map(claims.map(({ id }) => [id, readLedgerResult(flags.results, SCALE, id)]));
 
 const page = `${[...head(), ...overview(), ...Object.keys(PAPERS).flatMap(ofPaper)].join('\n')}\n`;
@@ -88,9 +89,12 @@ function overview() {
   return [
     `**${tested.length} of ${claims.length} claims tested**: ${counts.map(([verdict, count]) => `${count} ${verdict}`).join(' · ')}.`,
     '',
+    'The columns after the verdict count the comparisons that decide. *Does not hold* says that the rule was not met: whether the opposite was',
+    'seen, or no difference that could be told from none, stands there.',
+    '',
     ...markdownTable(
-      ['claim', 'verdict', 'what is claimed'],
-      claims.map(({ id, statement }) => [`[${id}](#${id})`, verdictOf(id), cell(statement)]),
+      ['claim', 'verdict', ...OUTCOMES, 'what is claimed'],
+      claims.map(({ id, statement }) => [`[${id}](#${id})`, verdictOf(id), ...outcomesOf(id), cell(statement)]),
     ),
     '',
   ];
@@ -157,6 +161,12 @@ function comparisons(all) {
 function verdictOf(id) {
   const result = results.get(id);
   return result ? `**${result.verdict}**` : 'not tested yet';
+}
+
+function outcomesOf(id) {
+  const result = results.get(id);
+  const deciding = result?.comparisons.filter(({ decides }) => decides) ?? [];
+  return OUTCOMES.map((outcome) => deciding.filter((one) => one.outcome === outcome).length || '');
 }
 
 function show(value) {
