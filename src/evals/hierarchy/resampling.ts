@@ -9,6 +9,15 @@ export type Values = Readonly<Record<string, number>>;
 /** Draws of {@link Bootstrap.of}: metrics of other files meet the same resamples. */
 const RESAMPLES = 1000;
 
+/** How the numbers of a sample of rows are resampled. */
+export interface Resampling {
+  readonly bootstrap: Bootstrap;
+  /** `[rows]` unit of each row. */
+  readonly unitOf: Int32Array;
+  /** Whether other SAEs are measured on the same units. */
+  readonly keepsReplicates: boolean;
+}
+
 export interface Described extends Meaning {
   /** Why there is no number, if so. */
   readonly insufficient?: string;

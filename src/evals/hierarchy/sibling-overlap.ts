@@ -3,10 +3,10 @@ import { Random } from '../../core/random.ts';
 import type { Families } from '../../forest/families.ts';
 import type { Firings } from '../../forest/firings.ts';
 import { overlapOf, OVERLAP, OVERLAP_SUMS, siblingFamilies, siblingPairs } from '../../forest/siblings.ts';
-import type { Bootstrap, Metrics } from '../metric.ts';
+import type { Metrics } from '../metric.ts';
 import { MIN_ITEMS, MIN_SAMPLES, type JudgedFamilies } from './rules.ts';
 import { besideNulls, type NullFamilies } from './null-families.ts';
-import { meanOfDefined, resampled, type Described, type Values } from './resampling.ts';
+import { meanOfDefined, resampled, type Described, type Resampling, type Values } from './resampling.ts';
 
 /** Pairs of siblings that are looked at: a family of n children has n² / 2. */
 const MAX_PAIRS = 20_000;
@@ -15,8 +15,8 @@ export function siblingOverlap(
   firings: Firings,
   { families, how }: JudgedFamilies,
   nulls: NullFamilies,
-  bootstrap: Bootstrap,
-  { seed, keepsReplicates }: { seed: number; keepsReplicates: boolean },
+  { bootstrap, unitOf, keepsReplicates }: Resampling,
+  seed: number,
 ): Metrics {
   const rules = {
     sibling_iou: {
@@ -34,7 +34,7 @@ export function siblingOverlap(
     Object.entries(rules).map(([name, { keep, which }]) => {
       const pairs = pairsOf(keep(families));
       const n = pairs.first.length;
-      const sums = overlapOf(firings, pairs, bootstrap.units.of);
+      const sums = overlapOf(firings, pairs, unitOf);
       const meaning: Described = {
         n,
         unit: 'mean over sibling pairs',
@@ -54,10 +54,9 @@ export function siblingOverlap(
 
 /** NaN without pairs. @param totals `[pairs, OVERLAP_SUMS]` */
 export function meanOverlap(totals: Float64Array): number {
-  return meanOfDefined(
-    Array.from({ length: totals.length / OVERLAP_SUMS }, (_, i) => {
-      const at = i * OVERLAP_SUMS;
-      return totals[at + OVERLAP.both] / totals[at + OVERLAP.either];
-    }),
-  );
+  const overlaps = new Float64Array(totals.length / OVERLAP_SUMS);
+  for (let i = 0, at = 0; i < overlaps.length; i++, at += OVERLAP_SUMS) {
+    overlaps[i] = totals[at + OVERLAP.both] / totals[at + OVERLAP.either];
+  }
+  return meanOfDefined(overlaps);
 }
