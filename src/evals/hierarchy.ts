@@ -44,7 +44,7 @@ export async function evaluateFamilies(context: EvalContext): Promise<SuiteResul
 async function judgeFamilies(
   context: EvalContext,
 ): Promise<{ metrics: Metrics; sample: FiringSample; judged: JudgedForest; how: string }> {
-  const { sae, seed } = context;
+  const { sae, seed, onProgress } = context;
   const judgedForest = await forestOf(context);
   const { forest } = judgedForest;
   const sample = await sampleHeldOut(context);
@@ -56,8 +56,14 @@ async function judgeFamilies(
     forest,
     Float64Array.from({ length: sae.width }, (_, i) => active.countOf(i)),
     seed,
+    onProgress,
   );
-  const resampling = { bootstrap: new Bootstrap(units, seed), unitOf: units.of, keepsReplicates: !isCut };
+  const resampling = {
+    bootstrap: new Bootstrap(units, seed),
+    unitOf: units.of,
+    keepsReplicates: !isCut,
+    onProgress,
+  };
   const isLive = (latent: number): boolean => active.countOf(latent) >= MIN_SAMPLES;
   const metrics = {
     pairs: pairCount(families.child.length, judgedForest.how),

@@ -37,19 +37,16 @@ export function firingMetrics(
   activity: Activity,
   { families, how }: JudgedFamilies,
   nulls: NullFamilies,
-  { bootstrap, unitOf, keepsReplicates }: Resampling,
+  resampling: Resampling,
 ): Metrics {
+  const { bootstrap, unitOf } = resampling;
+  const what = `firing${activity.suffix}`;
   const own = new Measured(activity, families, unitOf);
   const rowsByUnit = new Float64Array(bootstrap.units.count);
   for (const unit of unitOf) rowsByUnit[unit]++;
-  const metrics = resampled(
-    bootstrap,
-    (weights) => own.values(weights, rowsByUnit),
-    own.meanings(how),
-    keepsReplicates,
-  );
+  const metrics = resampled(resampling, what, (weights) => own.values(weights, rowsByUnit), own.meanings(how));
   const rows = new Float64Array([activity.firings.rows]);
-  return allBesideNulls(metrics, nulls, (of) => new Measured(activity, of).values(new Float64Array([1]), rows));
+  return allBesideNulls(metrics, nulls, what, (of) => new Measured(activity, of).values(new Float64Array([1]), rows));
 }
 
 /** The sums of some families, and which pairs and families have enough rows. */

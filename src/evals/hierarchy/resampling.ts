@@ -16,6 +16,7 @@ export interface Resampling {
   readonly unitOf: Int32Array;
   /** Whether other SAEs are measured on the same units. */
   readonly keepsReplicates: boolean;
+  readonly onProgress: (what: string, done: number, total: number) => void;
 }
 
 export interface Described extends Meaning {
@@ -24,15 +25,15 @@ export interface Described extends Meaning {
 }
 
 /**
+ * @param what the metrics are, for whoever waits
  * @param statistics of weights of the units
  * @param meanings names of the metrics that are made
- * @param keepsReplicates whether other SAEs are measured on the same units
  */
 export function resampled(
-  bootstrap: Bootstrap,
+  { bootstrap, keepsReplicates, onProgress }: Omit<Resampling, 'unitOf'>,
+  what: string,
   statistics: (weights: Float64Array) => Values,
   meanings: Readonly<Record<string, Described>>,
-  keepsReplicates: boolean,
 ): Metrics {
   const { count, label } = bootstrap.units;
   const names = Object.keys(meanings).filter((name) => meanings[name].insufficient === undefined);
@@ -47,6 +48,7 @@ export function resampled(
     for (let i = 0; i < count; i++) weights[draws.below(count)]++;
     const drawn = statistics(weights);
     for (const name of names) replicates.get(name)![b] = drawn[name];
+    onProgress(`resamples of ${what}`, b + 1, resamples);
   }
   return Object.fromEntries(
     Object.entries(meanings).map(([name, { insufficient: why, ...meaning }]): [string, Metric] => {

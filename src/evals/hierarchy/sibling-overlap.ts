@@ -15,7 +15,7 @@ export function siblingOverlap(
   firings: Firings,
   { families, how }: JudgedFamilies,
   nulls: NullFamilies,
-  { bootstrap, unitOf, keepsReplicates }: Resampling,
+  resampling: Resampling,
   seed: number,
 ): Metrics {
   const rules = {
@@ -34,7 +34,7 @@ export function siblingOverlap(
     Object.entries(rules).map(([name, { keep, which }]) => {
       const pairs = pairsOf(keep(families));
       const n = pairs.first.length;
-      const sums = overlapOf(firings, pairs, unitOf);
+      const sums = overlapOf(firings, pairs, resampling.unitOf);
       const meaning: Described = {
         n,
         unit: 'mean over sibling pairs',
@@ -44,10 +44,10 @@ export function siblingOverlap(
         ...(n < MIN_ITEMS && { insufficient: `${n} pairs of ${which}; ${MIN_ITEMS} are needed` }),
       };
       const values = (weights: Float64Array): Values => ({ [name]: meanOverlap(sums.weighted(weights)) });
-      const made = resampled(bootstrap, values, { [name]: meaning }, keepsReplicates);
+      const made = resampled(resampling, name, values, { [name]: meaning });
       const value = (of: Families): number =>
         meanOverlap(overlapOf(firings, pairsOf(keep(of))).weighted(new Float64Array([1])));
-      return [name, besideNulls(made[name], nulls, 'children', value)];
+      return [name, besideNulls(made[name], nulls, { what: name, matches: 'children' }, value)];
     }),
   );
 }
