@@ -22,7 +22,8 @@ describe('counts of firings', () => {
     const units = documentUnits(doc);
     const counts = new FiringCounts(units, WIDTH);
     const codes = codesFromDense(dense, ROWS, WIDTH);
-    for (let start = 0; start < ROWS; start += 33) counts.add(start, sliceRows(codes, start, Math.min(ROWS, start + 33)));
+    for (let start = 0; start < ROWS; start += 33)
+      counts.add(start, sliceRows(codes, start, Math.min(ROWS, start + 33)));
     const [full, first] = counts.metrics(new Bootstrap(units, 0), VIEWS);
     const densities = Array.from({ length: WIDTH }, (_, latent) => {
       let fired = 0;
