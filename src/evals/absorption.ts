@@ -9,7 +9,7 @@ import { wordsInPrompts } from './absorption/spelling-prompts.ts';
 import { readVocabulary } from './absorption/vocabulary.ts';
 import { insufficientWords, WORD_METRICS, wordAbsorption } from './absorption/word-absorption.ts';
 import { FIRST_LETTER, propertySets } from './absorption/word-properties.ts';
-import { wordsInContext } from './absorption/word-rows.ts';
+import { WordChooser, wordsInContext } from './absorption/word-rows.ts';
 import type { EvalContext } from './context.ts';
 import { HeldOutRows } from './held-out-rows.ts';
 import type { Metrics, SuiteResult } from './metric.ts';
@@ -47,9 +47,10 @@ async function ofWords(context: EvalContext): Promise<ByView | string> {
     if (typeof set !== 'string') return wordAbsorption(context, { words: prompted, set, protocol });
     why = set;
   }
-  const rows = await HeldOutRows.open(source, normalization, context);
-  if (!rows.origins) return 'the activations were not harvested from a language model';
-  const words = await wordsInContext(rows, rows.origins, vocabulary, seed);
+  const chooser = new WordChooser(vocabulary);
+  const rows = await HeldOutRows.open(source, normalization, context, (origins, start) => chooser.add(origins, start));
+  if (!rows.hasOrigins) return 'the activations were not harvested from a language model';
+  const words = await wordsInContext(rows, chooser, seed);
   const sets = propertySets(words.occurrences);
   const set = chooseSet(words, sets, (done) => onProgress('sets of word properties', done, sets.length));
   if (typeof set === 'string') return new Map([['full', insufficientWords(set, words.occurrences.length)]]);

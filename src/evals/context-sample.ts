@@ -6,7 +6,7 @@ import type { Tokenizer } from '../lm/tokenizer.ts';
 import { Reconstructor } from '../sae/reconstructor.ts';
 import type { EvalContext } from './context.ts';
 import { ContextCollector, FiringBlocks, type ContextCounts, type LatentContexts } from './contexts.ts';
-import { HeldOutRows } from './held-out-rows.ts';
+import { HeldOutRows, KeptOrigins } from './held-out-rows.ts';
 import { contributing, rowNorms } from './live-latents.ts';
 
 /** Latents that fire in fewer blocks of text are not shown: there would be nothing to score a label on. */
@@ -32,13 +32,14 @@ export async function sampleContexts(
   choose: (eligible: readonly number[]) => readonly number[],
 ): Promise<LatentSample> {
   const { device, sae, source, normalization, seed, onProgress } = context;
-  const held = await HeldOutRows.open(source, normalization, context);
-  const { origins } = held;
-  if (!origins) {
+  const kept = new KeptOrigins();
+  const held = await HeldOutRows.open(source, normalization, context, kept.add);
+  if (!held.hasOrigins) {
     throw new InputError('these activations come from no text: there is nothing to read', {
       hint: 'take a run that was trained on activations of a language model',
     });
   }
+  const origins = kept.take();
   const reconstructor = await Reconstructor.create(device, sae);
   try {
     const norms = rowNorms(await reconstructor.readDictionary(), sae.d);

@@ -7,7 +7,7 @@ import { DocumentFirings } from './core/document-firings.ts';
 import { FiringCounts } from './core/firing.ts';
 import { InputSums } from './core/inputs.ts';
 import { ReconstructionSums } from './core/reconstruction.ts';
-import { rebuildSequences } from './core/sequences.ts';
+import { SequenceReader, type SequenceLimit, type StoredSequence } from './core/sequences.ts';
 import { splice } from './core/splice.ts';
 import { ablationMetrics, viewMetrics } from './core/splice-metrics.ts';
 import { HeldOutRows } from './held-out-rows.ts';
@@ -24,12 +24,13 @@ const KL = ['kl_sae', 'kl_zero', 'kl_div_score'];
 
 /** @throws InputError if the source holds no held-out rows */
 export async function evaluateCore(context: EvalContext): Promise<SuiteResult> {
-  const { device, sae, source, normalization } = context;
-  const rows = await HeldOutRows.open(source, normalization, context);
+  const { device, sae, source, normalization, model } = context;
+  const sequences = typeof model === 'string' ? undefined : new SequenceReader(model, splicedLimit(context));
+  const rows = await HeldOutRows.open(source, normalization, context, (origins) => sequences?.add(origins));
   const reconstructor = await Reconstructor.create(device, sae);
   try {
     const { perView, ofDocuments } = await measureRows(context, rows, reconstructor);
-    const reason = await addSpliced(context, rows, reconstructor, perView);
+    const reason = await addSpliced(context, rows, reconstructor, sequences?.finish() ?? [], perView);
     const full = sae.views.findIndex(({ name }) => name === 'full');
     return {
       metrics: { ...perView[full], ...ofDocuments, ...(await countedDead(context)) },
@@ -47,16 +48,16 @@ async function measureRows(
   rows: HeldOutRows,
   reconstructor: Reconstructor,
 ): Promise<{ perView: Metrics[]; ofDocuments: Metrics }> {
-  const { d, units, normalization, origins } = rows;
+  const { d, units, normalization, hasOrigins } = rows;
   const inputs = new InputSums(units, rows.mean);
   const firing = new FiringCounts(units, sae.width);
-  const documents = origins && new DocumentFirings(origins.doc, units, sae.width);
+  const documents = hasOrigins ? new DocumentFirings(units, sae.width) : undefined;
   const views = sae.views.map((view) => new ReconstructionSums(inputs, view));
   for await (const batch of rows.batches()) {
     const { codes, views: outputs } = await reconstructor.run(batch.normalized);
     inputs.add(batch);
     firing.add(batch.start, codes);
-    documents?.add(batch.start, codes);
+    if (batch.origins) documents?.add(batch.start, codes, batch.origins.doc);
     outputs.forEach((normalized, v) => {
       const raw = normalized.slice();
       denormalize(normalization, raw, batch.raw, d);
@@ -72,6 +73,11 @@ async function measureRows(
   };
 }
 
+/** Of the sequences that are run through the language model. */
+function splicedLimit({ sequences }: EvalContext): SequenceLimit {
+  return { sequences: sequences ?? Infinity, tokens: sequences === undefined ? SPLICED_TOKENS : Infinity };
+}
+
 /**
  * Adds what needs the language model to the metrics of each view.
  * @returns why it cannot be measured, if so
@@ -80,15 +86,14 @@ async function addSpliced(
   context: EvalContext,
   rows: HeldOutRows,
   reconstructor: Reconstructor,
+  sequences: readonly StoredSequence[],
   perView: Metrics[],
 ): Promise<string | undefined> {
-  const { model, seed, batchRows, onProgress, sequences: wanted } = context;
+  const { model, seed, batchRows, onProgress } = context;
   if (typeof model === 'string') return model;
   const layer = splicedLayer(model);
   if (typeof layer === 'string') return layer;
-  if (!rows.origins) return 'the activations were not harvested from a language model';
-  const limit = { sequences: wanted ?? Infinity, tokens: wanted === undefined ? SPLICED_TOKENS : Infinity };
-  const sequences = rebuildSequences(rows.origins, model, limit);
+  if (!rows.hasOrigins) return 'the activations were not harvested from a language model';
   if (sequences.length === 0) return 'no token sequence can be rebuilt from the held-out rows';
   const units = documentUnits(sequences.map(({ doc }) => doc));
   const sums = await splice({

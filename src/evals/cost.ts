@@ -247,7 +247,7 @@ async function inTurn(
     onProgress(`timed rounds of ${name}`, round + 1, ROUNDS);
   }
   const label = `${ROUNDS} rounds`;
-  const bootstrap = new Bootstrap({ count: ROUNDS, of: new Int32Array(0), label }, seed);
+  const bootstrap = new Bootstrap({ count: ROUNDS, label }, seed);
   // Rounds of two evaluations have nothing in common: their resamples must not be paired.
   const medianOf = (values: Float64Array, unit: string, definition: string): Metric => {
     const { replicates: _replicates, ...kept } = bootstrap.of((weights) => weightedMedian(values, weights), {

@@ -20,14 +20,14 @@ import { Bootstrap, metric, type Metric, type Metrics, type SuiteResult } from '
 /** @throws InputError if the source holds no held-out rows */
 export async function evaluateHierarchy(context: EvalContext): Promise<SuiteResult> {
   const { device, sae, seed, onProgress } = context;
-  const { metrics, sample, judged } = await judgeFamilies(context);
+  const { metrics, sample, judged, how } = await judgeFamilies(context);
   const { active: firings, held, dictionary } = sample;
   const hits = await hitRates({
     firings,
     held,
     dictionary,
     forest: judged.forest,
-    how: judged.how,
+    how,
     seed,
     onProgress: (done, total) => onProgress('probes', done, total),
   });
@@ -43,31 +43,44 @@ export async function evaluateFamilies(context: EvalContext): Promise<SuiteResul
 
 async function judgeFamilies(
   context: EvalContext,
-): Promise<{ metrics: Metrics; sample: FiringSample; judged: JudgedForest }> {
-  const { sae, seed } = context;
+): Promise<{ metrics: Metrics; sample: FiringSample; judged: JudgedForest; how: string }> {
+  const { sae, seed, onProgress } = context;
   const judgedForest = await forestOf(context);
-  const { forest, how } = judgedForest;
+  const { forest } = judgedForest;
   const sample = await sampleHeldOut(context);
   const { active, held, dictionary, units, isCut } = sample;
+  const how = judgedForest.how + cutOf(sample);
   const families = familiesOf(forest);
   const judged = { families, how };
   const nulls = nullFamilies(
     forest,
     Float64Array.from({ length: sae.width }, (_, i) => active.countOf(i)),
     seed,
+    onProgress,
   );
-  const bootstrap = new Bootstrap(units, seed);
-  const keepsReplicates = !isCut;
+  const resampling = {
+    bootstrap: new Bootstrap(units, seed),
+    unitOf: units.of,
+    keepsReplicates: !isCut,
+    onProgress,
+  };
   const isLive = (latent: number): boolean => active.countOf(latent) >= MIN_SAMPLES;
   const metrics = {
-    pairs: pairCount(families.child.length, how),
-    ...firingMetrics(aboveZero(sample), judged, nulls, bootstrap, keepsReplicates),
-    ...firingMetrics(contributing(sample), judged, nulls, bootstrap, keepsReplicates),
-    ...siblingOverlap(active, judged, nulls, bootstrap, { seed, keepsReplicates }),
-    sibling_similarity: await siblingSimilarity(active, held, judgedForest, nulls, seed),
+    pairs: pairCount(families.child.length, judgedForest.how),
+    ...firingMetrics(aboveZero(sample), judged, nulls, resampling),
+    ...firingMetrics(contributing(sample), judged, nulls, resampling),
+    ...siblingOverlap(active, judged, nulls, resampling, seed),
+    sibling_similarity: await siblingSimilarity(active, held, { forest, how }, nulls, seed),
     ...directionMetrics(dictionary, sae.d, judged, isLive, nulls, seed),
   };
-  return { metrics, sample, judged: judgedForest };
+  return { metrics, sample, judged: judgedForest, how };
+}
+
+/** For definitions: where the sample ended before the rows did. */
+function cutOf({ active, held, isCut }: FiringSample): string {
+  if (!isCut) return '';
+  const [rows, all] = [active.rows, held.rows].map((count) => count.toLocaleString('en'));
+  return `, all on the first ${rows} of ${all} held-out rows (a sample of bounded size)`;
 }
 
 /** A latent is active where the papers say so: a > 0. */
@@ -82,9 +95,10 @@ function aboveZero({ active }: FiringSample): Activity {
 }
 
 /** Latents of gated experts may be on at every token of their parent at values that add nothing: so the counts once more without those. */
-function contributing({ contributing: firings }: FiringSample): Activity {
+function contributing({ active, isContributing }: FiringSample): Activity {
   return {
-    firings,
+    firings: active,
+    isCounted: isContributing,
     suffix: '_contributing',
     active: 'a > 0 and a ‖d‖ ≥ 0.1 · √(mean ‖x‖²)',
     pairs: ['p_parent_given_child', 'p_child_given_parent'],

@@ -100,7 +100,7 @@ async function measure(
   } finally {
     await encoder.release();
   }
-  const units = { count: documents, of: new Int32Array(), label: `${documents} documents (${text.what})` };
+  const units = { count: documents, label: `${documents} documents (${text.what})` };
   const bootstrap = new Bootstrap(units, seed);
   const atSentences = { prefix: '', where: 'at the last token of translated sentences' };
   const atMentions = {

@@ -22,8 +22,13 @@ export const COVERAGE = { method: 'coverage', threshold: 0.5 } as const satisfie
  * @param scale root mean square norm of the inputs
  */
 export function contributing(codes: Codes, norms: Float64Array, scale: number): Codes {
-  const value = codes.value.map((v, e) => (Math.abs(v) * norms[codes.index[e]] < MIN_CONTRIBUTION * scale ? 0 : v));
+  const value = codes.value.map((v, e) => (isNegligible(Math.abs(v), norms[codes.index[e]], scale) ? 0 : v));
   return { ...codes, value };
+}
+
+/** Whether an entry adds next to nothing. @param norm of the latent's decoder row */
+export function isNegligible(strength: number, norm: number, scale: number): boolean {
+  return strength * norm < MIN_CONTRIBUTION * scale;
 }
 
 export function rowNorms(rows: Float32Array, d: number): Float64Array {

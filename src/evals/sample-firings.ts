@@ -6,7 +6,7 @@ import type { Device, Tensor } from '../engine/device.ts';
 import { Firings } from '../forest/firings.ts';
 import { Reconstructor } from '../sae/reconstructor.ts';
 import type { OpenRun } from '../training/runs.ts';
-import { HeldOutRows } from './held-out-rows.ts';
+import { HeldOutRows, KeptOrigins } from './held-out-rows.ts';
 
 export interface FiringSample {
   /** One for each run, all of the same rows. */
@@ -28,7 +28,8 @@ export async function sampleFirings(
   batchRows: number,
   onProgress: (done: number, total: number) => void,
 ): Promise<FiringSample> {
-  const held = await HeldOutRows.open(source, { kind: 'none' }, { rows: most, batchRows });
+  const kept = new KeptOrigins();
+  const held = await HeldOutRows.open(source, { kind: 'none' }, { rows: most, batchRows }, kept.add);
   const firings = runs.map(({ sae }) => new Firings(sae.width));
   const reconstructors: Reconstructor[] = [];
   for (const { sae } of runs) reconstructors.push(await Reconstructor.create(device, sae));
@@ -41,7 +42,7 @@ export async function sampleFirings(
     onProgress(start + rows, held.rows);
   }
   for (const reconstructor of reconstructors) reconstructor.release();
-  return { firings, rows: held.rows, tokens: held.origins?.tokens };
+  return { firings, rows: held.rows, tokens: held.hasOrigins ? kept.take().tokens : undefined };
 }
 
 /** Decoder rows `[F, d]` of all latents. */

@@ -68,8 +68,8 @@ async function measure(context: EvalContext, source: TruthRows): Promise<Pick<Su
   const near = directions
     ? views.map(({ range }) => new DirectionScores(range, encoded.dictionary, directions, d))
     : [];
-  const blocks = blocksOf(rows);
-  const ratio = new NormRatio(blocks.of, blocks.count, d);
+  const blocks = blockUnits(rows);
+  const ratio = new NormRatio(blocks, d);
   const addToBoth = ({ start, raw, truth, all, reconstruction }: EncodedBatch): void => {
     for (const scores of near) scores.add(all, truth);
     const rebuilt = reconstruction.slice();
@@ -95,10 +95,7 @@ async function measure(context: EvalContext, source: TruthRows): Promise<Pick<Su
 
   const leastF1 = directions ? FOUND.synthetic : FOUND.language;
   const occurs = Uint8Array.from(on, (count, j) => (Math.min(count, overlap.on[j]) >= MIN_FIRINGS ? 1 : 0));
-  const bootstrap = new Bootstrap(
-    { count: truth.size, of: new Int32Array(), label: `${truth.size} true features` },
-    seed,
-  );
+  const bootstrap = new Bootstrap({ count: truth.size, label: `${truth.size} true features` }, seed);
   const perView = views.map((_, v): Metrics => ({
     ...near[v]?.metrics(bootstrap, seed),
     ...featureMetrics({ truth, occurs, leastF1, bootstrap }, matched[v].scores()),
@@ -115,7 +112,7 @@ async function measure(context: EvalContext, source: TruthRows): Promise<Pick<Su
     best: bestFeatures(overlap).feature.filter((_, latent) => overlap.fired[latent] >= MIN_FIRINGS),
   };
   const found = `a latent stands for a feature if it is matched to it with F1 ≥ ${leastF1} (see features_found)`;
-  const shrinkage = new Bootstrap(blocks, seed).ratio(ratio.sum, ratio.rows, {
+  const shrinkage = new Bootstrap(blocksOf(blocks), seed).ratio(ratio.sum, ratio.rows, {
     unit: 'ratio',
     definition: 'mean over rows with ‖x‖ > 1e-6 of ‖x̂‖ / ‖x‖ in raw activations (SAELens)',
   });
@@ -126,7 +123,6 @@ async function measure(context: EvalContext, source: TruthRows): Promise<Pick<Su
 }
 
 /** Neighbouring rows may be of one document. */
-function blocksOf(rows: number): Units {
-  const units = blockUnits(rows);
-  return { ...units, label: `${units.count} blocks of neighbouring rows` };
+function blocksOf({ count }: Units): Units {
+  return { count, label: `${count} blocks of neighbouring rows` };
 }

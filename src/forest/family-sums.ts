@@ -57,8 +57,16 @@ export interface FamilySums {
 /** What the pass tells of each row and family with some active child. */
 type Visit = (family: number, row: number, parent: number, largestChild: number) => void;
 
+/** Which of the firings count, by their place among all; all by default. */
+export type IsCounted = (entry: number) => boolean;
+
 /** @param unitOf `[rows]` unit of each row, ascending; one unit without it */
-export function sumFamilies(firings: Firings, families: Families, unitOf?: Int32Array, visit?: Visit): FamilySums {
+export function sumFamilies(
+  firings: Firings,
+  families: Families,
+  unitOf?: Int32Array,
+  { visit, isCounted }: { visit?: Visit; isCounted?: IsCounted | undefined } = {},
+): FamilySums {
   const { width, rows, rowPtr, latent, strength } = firings;
   const { parent, child, family } = families;
   const pairOf = new Int32Array(width).fill(-1);
@@ -75,9 +83,12 @@ export function sumFamilies(firings: Firings, families: Families, unitOf?: Int32
       groups.close(unitOf[r - 1]);
     }
     let count = 0;
-    for (let e = rowPtr[r]; e < rowPtr[r + 1]; e++) active[latent[e]] = strength[e];
     for (let e = rowPtr[r]; e < rowPtr[r + 1]; e++) {
-      const a = strength[e];
+      if (isCounted === undefined || isCounted(e)) active[latent[e]] = strength[e];
+    }
+    for (let e = rowPtr[r]; e < rowPtr[r + 1]; e++) {
+      const a = active[latent[e]];
+      if (a === 0) continue;
       for (let i = led.ptr[latent[e]]; i < led.ptr[latent[e] + 1]; i++) {
         groups.current[groups.at(led.family[i]) + FAMILY.parent]++;
       }

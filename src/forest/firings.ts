@@ -11,6 +11,7 @@ export interface FiringsByLatent {
   /** `[width + 1]`, firings of latent i are `ptr[i] … ptr[i + 1] − 1`. */
   readonly ptr: Uint32Array;
   readonly row: Uint32Array;
+  /** Sorted when it is asked for first: most want to know the rows only. */
   readonly strength: Float32Array;
 }
 
@@ -25,7 +26,7 @@ export class Firings {
   #rowPtr = new Uint32Array(1025);
   #latent = new Uint32Array(16_384);
   #strength = new Float32Array(16_384);
-  #byLatent: FiringsByLatent | undefined;
+  #byLatent: ByLatent | undefined;
 
   /** @param most firings kept at most; 2^26 */
   constructor(width: number, most = MAX_FIRINGS) {
@@ -80,7 +81,7 @@ export class Firings {
   }
 
   get byLatent(): FiringsByLatent {
-    return (this.#byLatent ??= this.#sortByLatent());
+    return (this.#byLatent ??= new ByLatent(this));
   }
 
   /** Number of rows in which a latent fired. */
@@ -88,22 +89,39 @@ export class Firings {
     const { ptr } = this.byLatent;
     return ptr[latent + 1] - ptr[latent];
   }
+}
 
-  /** Counting sort; rows stay in order within a latent. */
-  #sortByLatent(): FiringsByLatent {
-    const { width, rows, rowPtr, latent, strength } = this;
+/** Counting sort; rows stay in order within a latent. */
+class ByLatent implements FiringsByLatent {
+  readonly ptr: Uint32Array;
+  readonly row: Uint32Array;
+  readonly #firings: Firings;
+  #strength: Float32Array | undefined;
+
+  constructor(firings: Firings) {
+    const { width, rows, rowPtr, latent } = firings;
     const ptr = new Uint32Array(width + 1);
     for (const i of latent) ptr[i + 1]++;
     for (let i = 0; i < width; i++) ptr[i + 1] += ptr[i];
     const next = ptr.slice();
-    const sorted = { ptr, row: new Uint32Array(latent.length), strength: new Float32Array(latent.length) };
+    const row = new Uint32Array(latent.length);
     for (let r = 0; r < rows; r++) {
-      for (let e = rowPtr[r]; e < rowPtr[r + 1]; e++) {
-        const at = next[latent[e]]++;
-        sorted.row[at] = r;
-        sorted.strength[at] = strength[e];
-      }
+      for (let e = rowPtr[r]; e < rowPtr[r + 1]; e++) row[next[latent[e]]++] = r;
     }
+    this.ptr = ptr;
+    this.row = row;
+    this.#firings = firings;
+  }
+
+  get strength(): Float32Array {
+    return (this.#strength ??= this.#sortStrengths());
+  }
+
+  #sortStrengths(): Float32Array {
+    const { latent, strength } = this.#firings;
+    const next = this.ptr.slice();
+    const sorted = new Float32Array(latent.length);
+    for (let e = 0; e < latent.length; e++) sorted[next[latent[e]]++] = strength[e];
     return sorted;
   }
 }

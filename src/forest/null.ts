@@ -48,30 +48,42 @@ export class FrequencyMatched {
     }
   }
 
-  /** Another latent for `node`, none of those that are ruled out; the node itself where there is no other. */
-  draw(node: number, random: Random, isRuledOut: (other: number) => boolean): number {
-    const nodes = this.#sorted.get(this.#level[node])!;
-    const frequency = this.#frequency[node];
-    const isNear = (i: number): boolean =>
-      this.#frequency[nodes[i]] <= frequency * SAME_FREQUENCY &&
-      this.#frequency[nodes[i]] * SAME_FREQUENCY >= frequency;
-    let [from, to] = [this.#place[node], this.#place[node] + 1];
-    while (from > 0 && isNear(from - 1)) from--;
-    while (to < nodes.length && isNear(to)) to++;
-    const least = Math.min(NEAREST_FREQUENCIES + 1, nodes.length);
-    if (to - from < least) {
-      from = Math.max(0, Math.min(this.#place[node] - (least >> 1), nodes.length - least));
-      to = from + least;
+  /**
+   * Another latent for `node`, none of those that are ruled out; the node itself where there is no other. Time grows with the number of
+   * those that are ruled out: where thousands fire as often they are never listed.
+   */
+  draw(node: number, random: Random, ruledOut: Iterable<number>): number {
+    const level = this.#level[node];
+    const nodes = this.#sorted.get(level)!;
+    const [from, to] = this.#near(nodes, node);
+    const taken = [this.#place[node]];
+    for (const other of ruledOut) {
+      const place = this.#place[other];
+      if (other !== node && this.#level[other] === level && from <= place && place < to) taken.push(place);
     }
-    const choices = nodes.slice(from, to).filter((other) => other !== node && !isRuledOut(other));
-    return choices.length === 0 ? node : choices[random.below(choices.length)];
+    const choices = to - from - taken.length;
+    if (choices === 0) return node;
+    let drawn = from + random.below(choices);
+    for (const place of taken.sort((a, b) => a - b)) if (place <= drawn) drawn++;
+    return nodes[drawn];
+  }
+
+  /** Places in the level's list: of about the same frequency. */
+  #near(nodes: readonly number[], node: number): [from: number, to: number] {
+    const place = this.#place[node];
+    const frequency = this.#frequency[node];
+    const from = firstFrom(0, place, (i) => this.#frequency[nodes[i]] * SAME_FREQUENCY >= frequency);
+    const to = firstFrom(place + 1, nodes.length, (i) => this.#frequency[nodes[i]] > frequency * SAME_FREQUENCY);
+    const least = Math.min(NEAREST_FREQUENCIES + 1, nodes.length);
+    if (to - from >= least) return [from, to];
+    const first = Math.max(0, Math.min(place - (least >> 1), nodes.length - least));
+    return [first, first + least];
   }
 
   /** Every family keeps its children and gets another parent. */
   parents(families: Families, random: Random): Families {
     const parent = families.parent.map((p, f) => {
-      const own = new Set(families.child.subarray(families.ptr[f], families.ptr[f + 1]));
-      return this.draw(p, random, (other) => own.has(other));
+      return this.draw(p, random, families.child.subarray(families.ptr[f], families.ptr[f + 1]));
     });
     return { ...families, parent };
   }
@@ -82,12 +94,22 @@ export class FrequencyMatched {
     const lists = Array.from(parent, (p, f) => {
       const drawn = new Set<number>([p]);
       for (let pair = ptr[f]; pair < ptr[f + 1]; pair++) {
-        drawn.add(this.draw(child[pair], random, (other) => drawn.has(other)));
+        drawn.add(this.draw(child[pair], random, drawn));
       }
       return [...drawn].slice(1);
     });
     return familiesOfLists(parent, level, lists);
   }
+}
+
+/** The first of the numbers from … to − 1 that is, where all after it are; `to` where none is. */
+function firstFrom(from: number, to: number, is: (i: number) => boolean): number {
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (is(middle)) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }
 
 /** Nodes of each level, ascending. */

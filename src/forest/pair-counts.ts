@@ -25,7 +25,7 @@ export class PairCounts {
     const slot = this.#slotOf(first, second);
     if (this.#count[slot] === EMPTY) {
       if (this.#size + 1 > LOAD * (this.#mask + 1)) {
-        this.#rebuild(2 * (this.#mask + 1), () => true);
+        this.#grow();
         this.add(first, second, by);
         return;
       }
@@ -46,9 +46,23 @@ export class PairCounts {
     }
   }
 
-  /** Forgets the other pairs. */
+  /** Forgets the other pairs. The table stays where it is: only what is kept is held twice for a moment. */
   keep(isKept: (first: number, second: number, count: number) => boolean): void {
-    this.#rebuild(this.#mask + 1, isKept);
+    let kept = 0;
+    this.forEach((first, second, count) => {
+      if (isKept(first, second, count)) kept++;
+    });
+    const pairs = new Uint32Array(3 * kept);
+    let at = 0;
+    this.forEach((first, second, count) => {
+      if (!isKept(first, second, count)) return;
+      pairs[at++] = first;
+      pairs[at++] = second;
+      pairs[at++] = count;
+    });
+    this.#count.fill(EMPTY);
+    this.#size = 0;
+    for (at = 0; at < pairs.length; at += 3) this.add(pairs[at], pairs[at + 1], pairs[at + 2]);
   }
 
   #allocate(slots: number): void {
@@ -59,12 +73,11 @@ export class PairCounts {
     this.#count = new Uint32Array(slots);
   }
 
-  #rebuild(slots: number, isKept: (first: number, second: number, count: number) => boolean): void {
+  #grow(): void {
     const [first, second, count] = [this.#first, this.#second, this.#count];
-    this.#allocate(slots);
+    this.#allocate(2 * count.length);
     for (let slot = 0; slot < count.length; slot++) {
-      if (count[slot] !== EMPTY && isKept(first[slot], second[slot], count[slot]))
-        this.add(first[slot], second[slot], count[slot]);
+      if (count[slot] !== EMPTY) this.add(first[slot], second[slot], count[slot]);
     }
   }
 

@@ -3,7 +3,7 @@
  * whether or not the parent is (ConditionalCorrChildrenOnlyMetric of eval-HSAEs, methods 7.9); ties get their mean rank.
  */
 import type { Families } from './families.ts';
-import { FAMILY, FAMILY_SUMS, sumFamilies, type FamilySums } from './family-sums.ts';
+import { sumFamilies, type FamilySums } from './family-sums.ts';
 import type { Firings } from './firings.ts';
 import { UnitSums } from './unit-sums.ts';
 
@@ -18,27 +18,25 @@ export interface RankedSums extends FamilySums {
 /** The sums of {@link sumFamilies} and those of the ranks, which are taken once, over all rows. */
 export function sumFamiliesRanked(firings: Firings, families: Families, unitOf?: Int32Array): RankedSums {
   const count = families.parent.length;
-  const { families: groups } = sumFamilies(firings, families);
-  const totals = groups.weighted(new Float64Array([1]));
-  const ptr = new Uint32Array(count + 1);
-  for (let f = 0; f < count; f++) ptr[f + 1] = ptr[f] + totals[f * FAMILY_SUMS + FAMILY.any];
+  const ptr = roomByFamily(firings, families);
   const next = ptr.slice();
-  const row = new Uint32Array(ptr[count]);
+  const unitAt = unitOf && new Int32Array(ptr[count]);
   const parent = new Float32Array(ptr[count]);
   const child = new Float32Array(ptr[count]);
-  const sums = sumFamilies(firings, families, unitOf, (f, r, p, m) => {
+  const visit = (f: number, r: number, p: number, m: number): void => {
     const at = next[f]++;
-    row[at] = r;
+    if (unitAt) unitAt[at] = unitOf[r];
     parent[at] = p;
     child[at] = m;
-  });
+  };
+  const sums = sumFamilies(firings, families, unitOf, { visit });
   const ranks = new UnitSums(count, RANK_SUMS);
   const current = new Float64Array(RANK_SUMS);
   for (let f = 0; f < count; f++) {
-    const [from, to] = [ptr[f], ptr[f + 1]];
+    const [from, to] = [ptr[f], next[f]];
     if (from === to) continue;
     const [rp, rm] = [centredRanks(parent.subarray(from, to)), centredRanks(child.subarray(from, to))];
-    const unit = (i: number): number => (unitOf ? unitOf[row[from + i]] : 0);
+    const unit = (i: number): number => (unitAt ? unitAt[from + i] : 0);
     for (let i = 0; i < rp.length; i++) {
       current[RANK.count]++;
       current[RANK.parentSum] += rp[i];
@@ -52,6 +50,17 @@ export function sumFamiliesRanked(firings: Firings, families: Families, unitOf?:
     }
   }
   return { ...sums, ranks };
+}
+
+/** `[families + 1]` where the rows of each begin: there are no more than its children have firings, nor than there are rows. */
+function roomByFamily(firings: Firings, { parent, ptr, child }: Families): Uint32Array {
+  const room = new Uint32Array(parent.length + 1);
+  for (let f = 0; f < parent.length; f++) {
+    let most = 0;
+    for (let pair = ptr[f]; pair < ptr[f + 1]; pair++) most += firings.countOf(child[pair]);
+    room[f + 1] = room[f] + Math.min(most, firings.rows);
+  }
+  return room;
 }
 
 /** Room for the place of a value beside its 32 bits in a float64. */

@@ -173,6 +173,8 @@ describe('hierarchy', () => {
     expect(active.count).toBeGreaterThan(570);
     expect(units.of).toHaveLength(active.rows);
     expect(units.count).toBe(units.of[active.rows - 1] + 1);
+    const short = await sampleHeldOut(ideal(), undefined, 300);
+    expect([short.isCut, short.active.rows]).toEqual([true, 300]);
     const whole = await sampleHeldOut(ideal());
     expect([whole.isCut, whole.active.rows]).toEqual([false, ROWS]);
   });

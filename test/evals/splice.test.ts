@@ -5,7 +5,7 @@ import type { RowOrigins } from '../../src/activations/source.ts';
 import { CpuDevice } from '../../src/engine/cpu/device.ts';
 import { evaluateCore } from '../../src/evals/core.ts';
 import { CleanPredictions, LossSums } from '../../src/evals/core/next-token.ts';
-import { rebuildSequences } from '../../src/evals/core/sequences.ts';
+import { rebuildSequences, SequenceReader } from '../../src/evals/core/sequences.ts';
 import { readSequences } from '../../src/lm/sequences.ts';
 import type { Metrics } from '../../src/evals/metric.ts';
 import { LanguageModel } from '../../src/lm/model.ts';
@@ -54,6 +54,18 @@ describe('sequences rebuilt from rows', () => {
     expect(plain(rebuildSequences(whole, { bosId: null, dropped: [], packed: false }, ALL))).toEqual([
       { doc: 0, tokens: [5, 6], stored: [1, 1] },
     ]);
+  });
+
+  it('are the same in whatever pieces the rows come', () => {
+    const specials = { bosId: 1, dropped: [1], packed: false };
+    for (const limit of [ALL, { sequences: 2, tokens: Infinity }, { sequences: Infinity, tokens: 4 }]) {
+      const reader = new SequenceReader(specials, limit);
+      for (let row = 0; row < rows.doc.length; row++) {
+        const [tokens, pos, doc] = [rows.tokens, rows.pos, rows.doc].map((values) => values.subarray(row, row + 1));
+        reader.add({ tokens, pos, doc });
+      }
+      expect(plain(reader.finish())).toEqual(plain(rebuildSequences(rows, specials, limit)));
+    }
   });
 
   it('span documents where these were packed, from the first whole context on', () => {

@@ -36,7 +36,7 @@ describe('frequency-matched latents', () => {
     const random = new Random(1);
     for (let i = 0; i < 500; i++) {
       const node = 60 + random.below(240);
-      const other = matched.draw(node, random, () => false);
+      const other = matched.draw(node, random, []);
       expect(other).not.toBe(node);
       expect(forest.level[other]).toBe(0);
       expect(frequency[other] / frequency[node]).toBeLessThanOrEqual(SAME_FREQUENCY);
@@ -47,7 +47,7 @@ describe('frequency-matched latents', () => {
   it('are the nearest where few fire as often', () => {
     const { forest, frequency } = wide();
     const matched = new FrequencyMatched(forest, frequency);
-    const drawn = new Set(Array.from({ length: 400 }, (_, i) => matched.draw(0, new Random(i), () => false)));
+    const drawn = new Set(Array.from({ length: 400 }, (_, i) => matched.draw(0, new Random(i), [])));
     expect([...drawn].toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
@@ -68,8 +68,25 @@ describe('frequency-matched latents', () => {
     });
   });
 
+  it('are drawn from those that are not ruled out, each as often as if these were listed', () => {
+    const { forest, frequency } = wide();
+    const matched = new FrequencyMatched(forest, frequency);
+    const near = Array.from({ length: 300 }, (_, i) => i).filter((i) => {
+      const ratio = frequency[i] / frequency[100];
+      return ratio <= SAME_FREQUENCY && ratio * SAME_FREQUENCY >= 1;
+    });
+    // Some of them, one that is too rare, one of another level, and the latent itself.
+    const ruledOut = [...near.filter((i) => i % 3 !== 0), 5, 329, 100];
+    const choices = near.filter((i) => !ruledOut.includes(i));
+    for (let seed = 0; seed < 100; seed++) {
+      const expected = choices[new Random(seed).below(choices.length)];
+      expect(matched.draw(100, new Random(seed), ruledOut)).toBe(expected);
+    }
+    expect(matched.draw(100, new Random(0), near)).toBe(100);
+  });
+
   it('are the latent itself where there is no other', () => {
     const matched = new FrequencyMatched(new Forest([-1, 0]), [5, 5]);
-    expect(matched.draw(1, new Random(0), () => false)).toBe(1);
+    expect(matched.draw(1, new Random(0), [])).toBe(1);
   });
 });

@@ -39,7 +39,7 @@ export async function compositionCoverage(context: EvalContext, sae: TrainableSa
     const counts = tiers.map((tier) => new CoverageCounts(tier, rows.units.count, seed));
     for await (const { start, normalized } of rows.batches()) {
       const { codes } = await reconstructor.run(normalized, []);
-      for (const count of counts) count.add(normalized, codes, (r) => rows.units.of[start + r]);
+      for (const count of counts) count.add(normalized, codes, (r) => rows.units.of(start + r));
     }
     const bootstrap = new Bootstrap(rows.units, seed);
     return counts.map((count) => count.metric(bootstrap));

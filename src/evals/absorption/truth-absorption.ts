@@ -153,7 +153,7 @@ class ViewMetrics {
     if (count < MIN_COUNT)
       return insufficient(`${count} features are found, ${MIN_COUNT} are needed`, { n: count, ...meaning });
     const label = `${size} features`;
-    const bootstrap = new Bootstrap({ count: size, of: new Int32Array(0), label }, this.#context.seed);
+    const bootstrap = new Bootstrap({ count: size, label }, this.#context.seed);
     const values = split.map((value) => (Number.isNaN(value) ? 0 : value));
     return bootstrap.ratio(values, counted, meaning);
   }
@@ -199,7 +199,7 @@ class ViewMetrics {
 
   #bootstrap(): Bootstrap {
     const count = this.#parents.length;
-    return new Bootstrap({ count, of: new Int32Array(0), label: `${count} parents` }, this.#context.seed);
+    return new Bootstrap({ count, label: `${count} parents` }, this.#context.seed);
   }
 
   #rows(): string {

@@ -171,7 +171,7 @@ function metricsOf(
     `${protocol}; property set: ${set.name} (${probed.length} of ${set.size} with a probe of F1 ≥ ${LEAST_PROBE_F1} on unseen words: ` +
     `${probed.map(({ property }) => property.name).join(', ')}), chosen without the SAE; probes: balanced logistic regression ` +
     `by L-BFGS in place of Adam, on ${words.occurrences.length - tests} rows, tested on ${tests} rows of other words`;
-  const units = { count: probed.length, of: new Int32Array(0), label: `${probed.length} properties` };
+  const units = { count: probed.length, label: `${probed.length} properties` };
   const bootstrap = new Bootstrap(units, seed);
   const counts = new Float64Array(probed.length).fill(1);
   const meanOf = (value: (result: PropertyResult) => number, meaning: Omit<Meaning, 'n'>) =>

@@ -31,51 +31,90 @@ export function wordRows(x: Float32Array, d: number, occurrences: readonly Occur
 }
 
 /** Words that are one token in running text: the first held-out rows of each, as many of every word as there is room for. */
-export async function wordsInContext(
-  rows: HeldOutRows,
-  origins: RowOrigins,
-  vocabulary: Vocabulary,
-  seed: number,
-): Promise<WordRows> {
+export async function wordsInContext(rows: HeldOutRows, chooser: WordChooser, seed: number): Promise<WordRows> {
   const { d } = rows;
-  const chosen = chooseRows(rows.rows, origins, vocabulary);
+  const chosen = chooser.finish();
   const x = new Float32Array(chosen.length * d);
   let next = 0;
   for await (const { start, rows: count, raw } of rows.batches()) {
-    for (; next < chosen.length && chosen[next] < start + count; next++) {
-      const at = (chosen[next] - start) * d;
+    for (; next < chosen.length && chosen[next].row < start + count; next++) {
+      const at = (chosen[next].row - start) * d;
       x.set(raw.subarray(at, at + d), next * d);
     }
   }
-  const occurrences = chosen.map((row): Occurrence => {
-    const before = isNext(origins, row - 1) ? vocabulary.textOf(origins.tokens[row - 1]) : undefined;
-    return { word: vocabulary.wordOf(origins.tokens[row])!, before };
-  });
-  return wordRows(x, d, occurrences, seed);
+  return wordRows(
+    x,
+    d,
+    chosen.map(({ occurrence }) => occurrence),
+    seed,
+  );
 }
 
-/** Ascending. */
-function chooseRows(rows: number, origins: RowOrigins, vocabulary: Vocabulary): number[] {
-  const seen = new Map<number, number>();
-  /** `before`: how often the token had come before. */
-  const found: { row: number; before: number }[] = [];
-  for (let row = 0; row < rows; row++) {
-    const token = origins.tokens[row];
-    const before = seen.get(token) ?? 0;
-    if (before === ROWS_PER_WORD || vocabulary.wordOf(token) === undefined) continue;
-    if (isNext(origins, row) && vocabulary.continues(origins.tokens[row + 1])) continue;
-    seen.set(token, before + 1);
-    found.push({ row, before });
+interface WordRow {
+  readonly row: number;
+  readonly occurrence: Occurrence;
+}
+
+/** Finds words in rows that come piece by piece. What it keeps has a bound: {@link ROWS_PER_WORD} of every token of the vocabulary. */
+export class WordChooser {
+  readonly #vocabulary: Vocabulary;
+  /** How often each token was a word. */
+  readonly #seen = new Map<number, number>();
+  /** `times`: how often the token had come before. */
+  readonly #found: (WordRow & { readonly times: number })[] = [];
+  /** The row that may be one, which its next token tells. */
+  #candidate: (WordRow & { readonly token: number }) | undefined;
+  #before: Place | undefined;
+
+  constructor(vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary;
   }
-  let most = ROWS_PER_WORD;
-  while (most > 1 && found.filter(({ before }) => before < most).length > MAX_ROWS) most--;
-  return found
-    .filter(({ before }) => before < most)
-    .slice(0, MAX_ROWS)
-    .map(({ row }) => row);
+
+  /** @param start row of the first; pieces come in the order of the rows */
+  add({ tokens, pos, doc }: RowOrigins, start: number): void {
+    for (let i = 0; i < tokens.length; i++) {
+      const place = { token: tokens[i], pos: pos[i], doc: doc[i] };
+      const isNext = this.#before !== undefined && follows(place, this.#before);
+      if (!isNext || !this.#vocabulary.continues(place.token)) this.#keep();
+      this.#candidate = undefined;
+      const word = this.#isFull(place.token) ? undefined : this.#vocabulary.wordOf(place.token);
+      if (word !== undefined) {
+        const before = isNext ? this.#vocabulary.textOf(this.#before!.token) : undefined;
+        this.#candidate = { row: start + i, token: place.token, occurrence: { word, before } };
+      }
+      this.#before = place;
+    }
+  }
+
+  #isFull(token: number): boolean {
+    return this.#seen.get(token) === ROWS_PER_WORD;
+  }
+
+  #keep(): void {
+    if (!this.#candidate) return;
+    const { token, row, occurrence } = this.#candidate;
+    const times = this.#seen.get(token) ?? 0;
+    this.#seen.set(token, times + 1);
+    this.#found.push({ row, occurrence, times });
+    this.#candidate = undefined;
+  }
+
+  /** The rows that are taken, ascending; after the last one. */
+  finish(): WordRow[] {
+    this.#keep();
+    let most = ROWS_PER_WORD;
+    while (most > 1 && this.#found.filter(({ times }) => times < most).length > MAX_ROWS) most--;
+    return this.#found.filter(({ times }) => times < most).slice(0, MAX_ROWS);
+  }
 }
 
-/** Whether the row after this one, if both exist, is the next token of the same text. */
-function isNext({ doc, pos }: RowOrigins, row: number): boolean {
-  return row >= 0 && row + 1 < doc.length && doc[row + 1] === doc[row] && pos[row + 1] === pos[row] + 1;
+interface Place {
+  readonly token: number;
+  readonly pos: number;
+  readonly doc: number;
+}
+
+/** Whether it is the next token of the same text. */
+function follows(place: Place, before: Place): boolean {
+  return place.doc === before.doc && place.pos === before.pos + 1;
 }

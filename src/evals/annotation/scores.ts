@@ -60,7 +60,7 @@ function overItems(
   if (count < MIN_ITEMS) {
     return insufficient(`${count} items, at least ${MIN_ITEMS} are needed`, { n: count, ...meaning });
   }
-  const units = { count, of: new Int32Array(0), label: `${count} items` };
+  const units = { count, label: `${count} items` };
   return new Bootstrap(units, seed).of(statistic, { n: count, ...meaning });
 }
 

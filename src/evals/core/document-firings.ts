@@ -1,12 +1,11 @@
 /** Whether latents fire again in a document where they have fired. */
 import type { Codes } from '../../core/codes.ts';
 import type { Bootstrap, Metrics } from '../metric.ts';
-import type { Units } from '../units.ts';
+import type { RowUnits } from '../units.ts';
 
 /** Firings, and pairs (latent, document) with at least one, by latent and by resampled unit. */
 export class DocumentFirings {
-  readonly #doc: Int32Array;
-  readonly #units: Units;
+  readonly #units: RowUnits;
   /** `[width]` rows on which each latent fired. */
   readonly #rows: Float64Array;
   /** `[width]` documents in which each latent fired. */
@@ -16,9 +15,7 @@ export class DocumentFirings {
   readonly #firings: Float64Array;
   readonly #pairs: Float64Array;
 
-  /** @param doc document of every row, not negative; the rows of a document are neighbours */
-  constructor(doc: Int32Array, units: Units, width: number) {
-    this.#doc = doc;
+  constructor(units: RowUnits, width: number) {
     this.#units = units;
     this.#rows = new Float64Array(width);
     this.#documents = new Float64Array(width);
@@ -27,17 +24,20 @@ export class DocumentFirings {
     this.#pairs = new Float64Array(units.count);
   }
 
-  /** @param start number of the first row; rows come in ascending order */
-  add(start: number, { rows, rowPtr, index, value }: Codes): void {
+  /**
+   * @param start number of the first row; rows come in ascending order
+   * @param doc document of every one of these rows, not negative; the rows of a document are neighbours
+   */
+  add(start: number, { rows, rowPtr, index, value }: Codes, doc: Int32Array): void {
     for (let r = 0; r < rows; r++) {
-      const [doc, unit] = [this.#doc[start + r], this.#units.of[start + r]];
+      const unit = this.#units.of(start + r);
       for (let e = rowPtr[r]; e < rowPtr[r + 1]; e++) {
         if (value[e] === 0) continue;
         const latent = index[e];
         this.#rows[latent]++;
         this.#firings[unit]++;
-        if (this.#last[latent] === doc) continue;
-        this.#last[latent] = doc;
+        if (this.#last[latent] === doc[r]) continue;
+        this.#last[latent] = doc[r];
         this.#documents[latent]++;
         this.#pairs[unit]++;
       }

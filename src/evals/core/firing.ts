@@ -2,7 +2,7 @@
 import type { Codes } from '../../core/codes.ts';
 import { Moments, quantileOfSorted } from '../../core/statistics.ts';
 import { metric, total, type Bootstrap, type Metrics } from '../metric.ts';
-import type { Units } from '../units.ts';
+import type { RowUnits } from '../units.ts';
 import type { View } from '../../sae/architecture.ts';
 
 const QUANTILES = [1, 5, 25, 50, 75, 95, 99] as const;
@@ -10,16 +10,22 @@ const QUANTILES = [1, 5, 25, 50, 75, 95, 99] as const;
 /** Each resample counts all latents anew; a standard deviation needs fewer of them than a percentile. */
 const RESAMPLES = 200;
 
-/** Number of tokens on which each latent fired, per unit. Only the latents that fired are kept. */
+/** How often latents fired in one unit. */
+interface UnitCounts {
+  /** Those that fired, ascending; undefined where so many did that all are kept, by their number. */
+  readonly latents: Uint32Array | undefined;
+  readonly times: Uint16Array | Uint32Array;
+}
+
+/** Number of tokens on which each latent fired, per unit: units · latents numbers of two bytes at most, unless units have 2^16 tokens. */
 export class FiringCounts {
-  readonly #units: Units;
+  readonly #units: RowUnits;
   readonly #rows: Float64Array;
-  readonly #latents: Uint32Array[] = [];
-  readonly #counts: Uint32Array[] = [];
+  readonly #counts: UnitCounts[] = [];
   readonly #current: Uint32Array;
   #touched: number[] = [];
 
-  constructor(units: Units, width: number) {
+  constructor(units: RowUnits, width: number) {
     this.#units = units;
     this.#rows = new Float64Array(units.count);
     this.#current = new Uint32Array(width);
@@ -28,8 +34,8 @@ export class FiringCounts {
   /** @param start number of the first row; rows come in ascending order */
   add(start: number, { rows, rowPtr, index, value }: Codes): void {
     for (let r = 0; r < rows; r++) {
-      const unit = this.#units.of[start + r];
-      while (this.#latents.length < unit) this.#closeUnit();
+      const unit = this.#units.of(start + r);
+      while (this.#counts.length < unit) this.#closeUnit();
       this.#rows[unit]++;
       for (let e = rowPtr[r]; e < rowPtr[r + 1]; e++) {
         if (value[e] !== 0 && this.#current[index[e]]++ === 0) this.#touched.push(index[e]);
@@ -38,10 +44,16 @@ export class FiringCounts {
   }
 
   #closeUnit(): void {
-    const latents = Uint32Array.from(this.#touched).sort();
-    this.#latents.push(latents);
-    this.#counts.push(latents.map((latent) => this.#current[latent]));
-    for (const latent of latents) this.#current[latent] = 0;
+    const current = this.#current;
+    const isShort = this.#rows[this.#counts.length] < 2 ** 16;
+    const kept = (times: Uint32Array): UnitCounts['times'] => (isShort ? Uint16Array.from(times) : times.slice());
+    // A latent's number takes twice the room of its count.
+    if (3 * this.#touched.length > current.length) this.#counts.push({ latents: undefined, times: kept(current) });
+    else {
+      const latents = Uint32Array.from(this.#touched).sort();
+      this.#counts.push({ latents, times: kept(latents.map((latent) => current[latent])) });
+    }
+    for (const latent of this.#touched) current[latent] = 0;
     this.#touched = [];
   }
 
@@ -51,7 +63,7 @@ export class FiringCounts {
    * @returns the metrics of each view
    */
   metrics(bootstrap: Bootstrap, views: readonly View[]): Metrics[] {
-    while (this.#latents.length < this.#units.count) this.#closeUnit();
+    while (this.#counts.length < this.#units.count) this.#closeUnit();
     const tokens = total(this.#rows);
     const weights = new Float64Array(this.#units.count).fill(1);
     const values = this.#statistics(weights, views);
@@ -90,8 +102,9 @@ export class FiringCounts {
       const weight = weights[unit];
       if (weight === 0) continue;
       rows += weight * this.#rows[unit];
-      const [latents, times] = [this.#latents[unit], this.#counts[unit]];
-      for (let i = 0; i < latents.length; i++) counts[latents[i]] += weight * times[i];
+      const { latents, times } = this.#counts[unit];
+      if (latents) for (let i = 0; i < latents.length; i++) counts[latents[i]] += weight * times[i];
+      else for (let i = 0; i < times.length; i++) counts[i] += weight * times[i];
     }
     return views.map(({ from, to }) => {
       const sorted = counts.slice(from, to).sort();

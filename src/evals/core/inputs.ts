@@ -1,7 +1,7 @@
 /** Sums over the held-out activations themselves, per resampled unit; every view is measured against them. */
 import { dot } from '../metric.ts';
 import type { HeldOutBatch } from '../held-out-rows.ts';
-import type { Units } from '../units.ts';
+import type { RowUnits } from '../units.ts';
 
 /** A quantity whose spread is asked for: Σ‖v‖² and Σv of each unit. */
 export class SpreadSums {
@@ -36,7 +36,7 @@ const ROUNDING = 1e-13;
 
 /** Per unit, x being the raw activation of a token. */
 export class InputSums {
-  readonly units: Units;
+  readonly units: RowUnits;
   readonly d: number;
   /** [d], mean of all raw rows. */
   readonly mean: Float64Array;
@@ -50,7 +50,7 @@ export class InputSums {
   /** Tokens with x ≠ the mean. */
   readonly offMean: Float64Array;
 
-  constructor(units: Units, mean: Float64Array) {
+  constructor(units: RowUnits, mean: Float64Array) {
     this.units = units;
     this.mean = mean;
     this.d = mean.length;
@@ -66,7 +66,7 @@ export class InputSums {
   add({ start, rows, raw, normalized }: HeldOutBatch): void {
     const { d, mean } = this;
     for (let r = 0; r < rows; r++) {
-      const unit = this.units.of[start + r];
+      const unit = this.units.of(start + r);
       const vector = unit * d;
       let [square, normalizedSquare, sum, fromMean] = [0, 0, 0, 0];
       for (let j = 0, at = r * d; j < d; j++, at++) {

@@ -60,7 +60,7 @@ export class ReconstructionSums {
 
   add(batch: HeldOutBatch, output: ViewOutput, codes: Codes): void {
     for (let r = 0; r < batch.rows; r++) {
-      const unit = this.#inputs.units.of[batch.start + r];
+      const unit = this.#inputs.units.of(batch.start + r);
       this.#addRow(unit, r, batch, output);
       this.#addCodes(unit, r, codes);
     }

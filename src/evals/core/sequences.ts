@@ -28,51 +28,82 @@ export interface SequenceLimit {
   readonly tokens: number;
 }
 
-/** Rows [start, end) of one sequence. */
-interface Run {
-  start: number;
-  end: number;
+/** A stored row. */
+interface Row {
+  readonly token: number;
+  readonly pos: number;
+  readonly doc: number;
 }
 
 /**
- * The first sequences in stored order (harvests shuffle documents) that have at least two tokens.
+ * The first sequences in stored order (harvests shuffle documents) that have at least two tokens, from rows that come piece by piece: only
+ * those of one sequence wait for their end.
  * A gap at position 0 is BOS; another gap can be filled if only one token was dropped, otherwise its sequence is left out.
  */
-export function rebuildSequences(origins: RowOrigins, specials: Specials, limit: SequenceLimit): StoredSequence[] {
-  const sequences: StoredSequence[] = [];
-  let tokens = 0;
-  for (const run of runs(origins, specials.packed)) {
-    if (run.start === 0 && beginsInside(origins, specials)) continue;
-    if (sequences.length >= limit.sequences || tokens >= limit.tokens) break;
-    const sequence = rebuild(origins, run, specials);
-    if (!sequence || sequence.tokens.length < 2) continue;
-    sequences.push(sequence);
-    tokens += sequence.tokens.length;
+export class SequenceReader {
+  readonly #specials: Specials;
+  readonly #limit: SequenceLimit;
+  readonly #sequences: StoredSequence[] = [];
+  #tokens = 0;
+  /** Rows of the sequence that has not ended. */
+  #run: Row[] = [];
+  #isFirst = true;
+
+  constructor(specials: Specials, limit: SequenceLimit) {
+    this.#specials = specials;
+    this.#limit = limit;
   }
-  return sequences;
+
+  get #isFull(): boolean {
+    return this.#sequences.length >= this.#limit.sequences || this.#tokens >= this.#limit.tokens;
+  }
+
+  /** In the order of the rows. */
+  add({ tokens, pos, doc }: RowOrigins): void {
+    for (let row = 0; row < doc.length && !this.#isFull; row++) {
+      const last = this.#run.at(-1);
+      if (last && !(pos[row] > last.pos && (this.#specials.packed || doc[row] === last.doc))) this.#endRun();
+      this.#run.push({ token: tokens[row], pos: pos[row], doc: doc[row] });
+    }
+  }
+
+  /** After the last row. */
+  finish(): StoredSequence[] {
+    this.#endRun();
+    return this.#sequences;
+  }
+
+  #endRun(): void {
+    const run = this.#run;
+    const isFirst = this.#isFirst;
+    [this.#run, this.#isFirst] = [[], false];
+    if (run.length === 0 || this.#isFull || (isFirst && beginsInside(run[0], this.#specials))) return;
+    const sequence = rebuild(run, this.#specials);
+    if (!sequence || sequence.tokens.length < 2) return;
+    this.#sequences.push(sequence);
+    this.#tokens += sequence.tokens.length;
+  }
+}
+
+/** The same of rows that are all there. */
+export function rebuildSequences(origins: RowOrigins, specials: Specials, limit: SequenceLimit): StoredSequence[] {
+  const reader = new SequenceReader(specials, limit);
+  reader.add(origins);
+  return reader.finish();
 }
 
 /** The rows begin with a document; in packed folders its context may have begun with another, which is not among them. */
-function beginsInside({ pos }: RowOrigins, { bosId, dropped, packed }: Specials): boolean {
-  return packed && pos[0] > (bosId !== null && dropped.includes(bosId) ? 1 : 0);
+function beginsInside({ pos }: Row, { bosId, dropped, packed }: Specials): boolean {
+  return packed && pos > (bosId !== null && dropped.includes(bosId) ? 1 : 0);
 }
 
-function* runs({ pos, doc }: RowOrigins, packed: boolean): Generator<Run> {
-  let start = 0;
-  for (let row = 1; row <= doc.length; row++) {
-    if (row < doc.length && (packed || doc[row] === doc[row - 1]) && pos[row] > pos[row - 1]) continue;
-    yield { start, end: row };
-    start = row;
-  }
-}
-
-function rebuild(origins: RowOrigins, { start, end }: Run, { bosId, dropped }: Specials): StoredSequence | undefined {
-  const length = origins.pos[end - 1] + 1;
+function rebuild(run: readonly Row[], { bosId, dropped }: Specials): StoredSequence | undefined {
+  const length = run[run.length - 1].pos + 1;
   const stored = new Uint8Array(length);
   const tokens = new Int32Array(length);
-  for (let row = start; row < end; row++) {
-    tokens[origins.pos[row]] = origins.tokens[row];
-    stored[origins.pos[row]] = 1;
+  for (const { token, pos } of run) {
+    tokens[pos] = token;
+    stored[pos] = 1;
   }
   for (let i = 0; i < length; i++) {
     if (stored[i] === 1) continue;
@@ -80,5 +111,5 @@ function rebuild(origins: RowOrigins, { start, end }: Run, { bosId, dropped }: S
     if (token === undefined || (i > 0 && dropped.length > 1)) return undefined;
     tokens[i] = token;
   }
-  return { doc: origins.doc[start], tokens, stored };
+  return { doc: run[0].doc, tokens, stored };
 }

@@ -10,7 +10,7 @@ import { packTokens } from '../../lm/tokens.ts';
 import { planBatches } from '../../lm/windows.ts';
 import type { View } from '../../sae/architecture.ts';
 import type { Reconstructor } from '../../sae/reconstructor.ts';
-import type { Units } from '../units.ts';
+import type { RowUnits } from '../units.ts';
 import { CleanPredictions, LossSums, type Positions } from './next-token.ts';
 import type { StoredSequence } from './sequences.ts';
 
@@ -23,7 +23,7 @@ export interface SpliceInput {
   readonly layer: number;
   readonly sequences: readonly StoredSequence[];
   /** Resampled unit of each sequence. */
-  readonly units: Units;
+  readonly units: RowUnits;
   readonly reconstructor: Reconstructor;
   readonly normalization: Normalization;
   /** [d], what mean ablation puts in. */
@@ -94,7 +94,7 @@ async function spliceBatch(
   );
   const positions = positionsOf(
     members,
-    Int32Array.from(chosen, (i) => units.of[i]),
+    Int32Array.from(chosen, (i) => units.of(i)),
     tokens.length,
   );
   count(positions, sums);

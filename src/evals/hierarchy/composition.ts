@@ -23,7 +23,7 @@ export async function compositionMetric(
     definition: 'mean over all latents of max_{j ≠ i} cos(d_i, d_j), decoder rows (Tree SAE’s composition)',
   };
   if (cosines.length < MIN_ITEMS) return insufficient(`${cosines.length} latents; ${MIN_ITEMS} are needed`, meaning);
-  const units = { count: cosines.length, of: new Int32Array(), label: 'latents' };
+  const units = { count: cosines.length, label: 'latents' };
   const ones = new Float64Array(cosines.length).fill(1);
   const { replicates: _, ...measured } = new Bootstrap(units, seed).ratio(cosines, ones, meaning);
   return measured;

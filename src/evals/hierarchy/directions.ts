@@ -34,6 +34,7 @@ export function directionMetrics(
   const live = (members: Int32Array): Int32Array => members.filter(isLive);
   const among = `latents that are active on at least ${MIN_SAMPLES} held-out rows; ${how}`;
   const measure = (
+    name: string,
     what: string,
     unit: string,
     definition: string,
@@ -41,10 +42,11 @@ export function directionMetrics(
     ratio: (of: Families) => FamilyRatio,
   ): Metric => {
     const measured = overFamilies(ratio(families), what, { unit, definition: `${definition}, ${among}` }, seed);
-    return besideNulls(measured, nulls, matches, (of) => ratioOf(ratio(of)));
+    return besideNulls(measured, nulls, { what: name, matches }, (of) => ratioOf(ratio(of)));
   };
   return {
     parent_child_cosine: measure(
+      'parent_child_cosine',
       'pairs',
       'mean over pairs',
       'mean over the pairs of |d_p · d_c| / (‖d_p‖ ‖d_c‖), decoder rows (Tree SAE, Table 4)',
@@ -52,6 +54,7 @@ export function directionMetrics(
       (of) => eachPair(of, (p, c) => (isLive(p) && isLive(c) ? Math.abs(dotRows(units, p, c, d)) : NaN)),
     ),
     sibling_cosine: measure(
+      'sibling_cosine',
       'families',
       'mean over families',
       'mean over the families with at least two children of the mean pairwise cosine of their decoder rows',
@@ -59,6 +62,7 @@ export function directionMetrics(
       (of) => eachFamily(of, (children) => meanPairwiseCosine(units, d, live(children))),
     ),
     effective_dimension: measure(
+      'effective_dimension',
       'families',
       'share of the number of children',
       'mean over the families with n ≥ 2 children of n² / Σ_ij cos²(d_i, d_j) / n: the participation ratio (Σλ)² / Σλ² of the ' +

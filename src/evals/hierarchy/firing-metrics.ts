@@ -1,9 +1,9 @@
 /** The metrics of pairs and families on a sample of rows, with their intervals, and the same under the nulls. */
 import type { Families } from '../../forest/families.ts';
 import type { Firings } from '../../forest/firings.ts';
-import { sumFamilies } from '../../forest/family-sums.ts';
+import { sumFamilies, type IsCounted } from '../../forest/family-sums.ts';
 import { sumFamiliesRanked, type RankedSums } from '../../forest/rank-correlation.ts';
-import { dot, type Bootstrap, type Metrics } from '../metric.ts';
+import { dot, type Metrics } from '../metric.ts';
 import {
   FAMILY_MEASURES,
   judgedFamilies,
@@ -17,12 +17,14 @@ import {
   type PairName,
 } from './firing-statistics.ts';
 import { allBesideNulls, type NullFamilies } from './null-families.ts';
-import { resampled, type Described, type Values } from './resampling.ts';
+import { resampled, type Described, type Resampling, type Values } from './resampling.ts';
 import { MIN_ITEMS, MIN_SAMPLES, type JudgedFamilies } from './rules.ts';
 
 /** What is measured, and how names and definitions say so. */
 export interface Activity {
   readonly firings: Firings;
+  /** Which of them count; all without it. */
+  readonly isCounted?: IsCounted;
   /** Of the names, `''` or `'_contributing'`. */
   readonly suffix: string;
   /** When a latent counts as active. */
@@ -35,20 +37,16 @@ export function firingMetrics(
   activity: Activity,
   { families, how }: JudgedFamilies,
   nulls: NullFamilies,
-  bootstrap: Bootstrap,
-  keepsReplicates: boolean,
+  resampling: Resampling,
 ): Metrics {
-  const own = new Measured(activity, families, bootstrap.units.of);
+  const { bootstrap, unitOf } = resampling;
+  const what = `firing${activity.suffix}`;
+  const own = new Measured(activity, families, unitOf);
   const rowsByUnit = new Float64Array(bootstrap.units.count);
-  for (const unit of bootstrap.units.of) rowsByUnit[unit]++;
-  const metrics = resampled(
-    bootstrap,
-    (weights) => own.values(weights, rowsByUnit),
-    own.meanings(how),
-    keepsReplicates,
-  );
+  for (const unit of unitOf) rowsByUnit[unit]++;
+  const metrics = resampled(resampling, what, (weights) => own.values(weights, rowsByUnit), own.meanings(how));
   const rows = new Float64Array([activity.firings.rows]);
-  return allBesideNulls(metrics, nulls, (of) => new Measured(activity, of).values(new Float64Array([1]), rows));
+  return allBesideNulls(metrics, nulls, what, (of) => new Measured(activity, of).values(new Float64Array([1]), rows));
 }
 
 /** The sums of some families, and which pairs and families have enough rows. */
@@ -65,9 +63,11 @@ class Measured {
   constructor(activity: Activity, families: Families, unitOf?: Int32Array) {
     this.#activity = activity;
     this.#families = families;
-    const sum = activity.families.includes('conditional_correlation') ? sumFamiliesRanked : sumFamilies;
-    this.#sums = sum(activity.firings, families, unitOf);
-    this.#largest = largestActivations(activity.firings);
+    const { firings, isCounted } = activity;
+    this.#sums = activity.families.includes('conditional_correlation')
+      ? sumFamiliesRanked(firings, families, unitOf)
+      : sumFamilies(firings, families, unitOf, { isCounted });
+    this.#largest = largestActivations(firings);
     this.#levels = families.level.reduce((most, level) => Math.max(most, level + 1), 0);
     const units = unitOf === undefined || unitOf.length === 0 ? 1 : unitOf[unitOf.length - 1] + 1;
     const totals = this.#totals(new Float64Array(units).fill(1));

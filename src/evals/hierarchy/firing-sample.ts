@@ -4,55 +4,65 @@ import { Firings } from '../../forest/firings.ts';
 import { Reconstructor } from '../../sae/reconstructor.ts';
 import type { EvalContext } from '../context.ts';
 import { HeldOutRows } from '../held-out-rows.ts';
-import { contributing, rootMeanSquare, rowNorms } from '../live-latents.ts';
-import type { Units } from '../units.ts';
+import { isNegligible, rootMeanSquare, rowNorms } from '../live-latents.ts';
+import type { RowUnits, Units } from '../units.ts';
 
-/** Firings kept at most, 16 bytes each: half a million rows at an L0 of 32. */
+/** Firings kept at most, 12 bytes each: half a million rows at an L0 of 32. */
 export const MAX_FIRINGS = 2 ** 24;
+/** Rows at most, however little fires in them. */
+const MAX_ROWS = 2 ** 21;
 /** Units that the bootstrap draws; the counts of every pair are kept for each. */
 const MAX_UNITS = 200;
 /** Rows that tell the scale of the inputs; no batch size may change it. */
 const SCALE_ROWS = 1024;
 
+/** With the unit of each row. */
+export interface SampleUnits extends Units {
+  readonly of: Int32Array;
+}
+
 export interface FiringSample {
   readonly held: HeldOutRows;
   /** Activations above 0, as the papers count them. */
   readonly active: Firings;
-  /** Those that add a vector of at least a tenth of the inputs' norm (live-latents.ts). */
-  readonly contributing: Firings;
+  /** Of each of them, whether it adds a vector of at least a tenth of the inputs' norm (live-latents.ts). */
+  readonly isContributing: (entry: number) => boolean;
   /** Over the rows of the firings, at most 200. */
-  readonly units: Units;
+  readonly units: SampleUnits;
   /** Whether the sample ended before the rows did: then its units are not those of other SAEs. */
   readonly isCut: boolean;
   /** `[F, d]` decoder rows. */
   readonly dictionary: Float32Array;
 }
 
-/** @param most firings at most */
-export async function sampleHeldOut(context: EvalContext, most = MAX_FIRINGS): Promise<FiringSample> {
+/** @param most firings at most; @param mostRows rows at most */
+export async function sampleHeldOut(
+  context: EvalContext,
+  most = MAX_FIRINGS,
+  mostRows = MAX_ROWS,
+): Promise<FiringSample> {
   const { device, sae, source, normalization, onProgress } = context;
   const held = await HeldOutRows.open(source, normalization, context);
   const reconstructor = await Reconstructor.create(device, sae);
   try {
     const dictionary = await reconstructor.readDictionary();
-    const norms = rowNorms(dictionary, sae.d);
     const scale = await scaleOf(held);
     const active = new Firings(sae.width, most);
-    const added = new Firings(sae.width, most);
     let isCut = false;
     for await (const { start, rows, normalized } of held.batches()) {
       const codes = positive((await reconstructor.run(normalized, [])).codes);
-      const fitting = rowsThatFit(codes, most - active.count);
-      const kept = sliceRows(codes, 0, fitting);
-      active.add(kept);
-      added.add(contributing(kept, norms, scale));
+      const fitting = Math.min(rowsThatFit(codes, most - active.count), mostRows - active.rows);
+      active.add(sliceRows(codes, 0, fitting));
       onProgress('held-out rows', start + rows, held.rows);
       if (fitting < rows) {
         isCut = true;
         break;
       }
     }
-    return { held, active, contributing: added, units: coarser(held.units, active.rows), isCut, dictionary };
+    const norms = rowNorms(dictionary, sae.d);
+    const { latent, strength } = active;
+    const isContributing = (entry: number): boolean => !isNegligible(strength[entry], norms[latent[entry]], scale);
+    return { held, active, isContributing, units: coarser(held.units, active.rows), isCut, dictionary };
   } finally {
     reconstructor.release();
   }
@@ -82,15 +92,14 @@ async function scaleOf(held: HeldOutRows): Promise<number> {
 }
 
 /** The units of the first rows, neighbours joined until there are few. */
-function coarser({ of, count, label }: Units, rows: number): Units {
-  const used = of.subarray(0, rows);
-  const units = rows === 0 ? 0 : used[rows - 1] + 1;
-  if (units <= MAX_UNITS && units === count) return { of: used, count, label };
+function coarser(of: RowUnits, rows: number): SampleUnits {
+  const units = rows === 0 ? 0 : of.of(rows - 1) + 1;
+  if (units <= MAX_UNITS && units === of.count) return { of: of.first(rows), count: units, label: of.label };
   const each = Math.ceil(units / MAX_UNITS);
   const groups = Math.ceil(units / each);
   return {
-    of: used.map((unit) => Math.floor(unit / each)),
+    of: of.first(rows).map((unit) => Math.floor(unit / each)),
     count: groups,
-    label: `${groups} groups of ${each} neighbouring units of the first ${rows.toLocaleString('en')} held-out rows, from ${label}`,
+    label: `${groups} groups of ${each} neighbouring units of the first ${rows.toLocaleString('en')} held-out rows, from ${of.label}`,
   };
 }

@@ -22,7 +22,7 @@ export interface FiringTotals {
 interface PairMeasure {
   /** Rows that a pair is judged by. */
   readonly samples: (t: FiringTotals, pair: number, family: number) => number;
-  readonly value: (t: FiringTotals, pair: number, ends: { family: number; parent: number; child: number }) => number;
+  readonly value: (t: FiringTotals, pair: number, families: Families) => number;
   readonly definition: string;
   /** What `samples` counts. */
   readonly needs: string;
@@ -59,7 +59,7 @@ export const PAIR_MEASURES = {
   p_child_given_parent: {
     samples: (t, _pair, family) => familySum(t, family, 'parent'),
     needs: 'rows with the parent active',
-    value: (t, pair, { family }) => pairSum(t, pair, 'both') / familySum(t, family, 'parent'),
+    value: (t, pair, { family }) => pairSum(t, pair, 'both') / familySum(t, family[pair], 'parent'),
     definition: 'P(c | p) = #(p ∧ c) / #p',
   },
   p_parent_given_child_weighted: {
@@ -85,12 +85,13 @@ export const PAIR_MEASURES = {
   },
   mcs_scaled: {
     ...childFirings,
-    value: (t, pair, { parent, child }) => mcs(t, pair) * scale(t, t.largest[child], parent),
+    value: (t, pair, { family, parent, child }) =>
+      mcs(t, pair) * scale(t, t.largest[child[pair]], parent[family[pair]]),
     definition: 'MCS · min(max a_c, max a_p) / max a_p, maxima over all rows',
   },
   mcs_binary_scaled: {
     ...childFirings,
-    value: (t, pair, { parent }) => mcsBinary(t, pair) * scale(t, 1, parent),
+    value: (t, pair, { family, parent }) => mcsBinary(t, pair) * scale(t, 1, parent[family[pair]]),
     definition:
       'binary MCS · min(1, max a_p) / max a_p, as Tree SAE’s code has it (the child’s maximum after binarising)',
   },
@@ -171,13 +172,15 @@ export function judgedFamilies(name: FamilyName, t: FiringTotals, { parent }: Fa
 
 /** Of one pair. */
 export function pairValue(name: PairName, t: FiringTotals, families: Families, pair: number): number {
-  const family = families.family[pair];
-  const ends = { family, parent: families.parent[family], child: families.child[pair] };
-  return (PAIR_MEASURES[name] as PairMeasure).value(t, pair, ends);
+  return (PAIR_MEASURES[name] as PairMeasure).value(t, pair, families);
 }
 
-export const meanOverPairs = (name: PairName, t: FiringTotals, families: Families, pairs: Int32Array): number =>
-  meanOfDefined(Array.from(pairs, (pair) => pairValue(name, t, families, pair)));
+export function meanOverPairs(name: PairName, t: FiringTotals, families: Families, pairs: Int32Array): number {
+  const { value } = PAIR_MEASURES[name] as PairMeasure;
+  const values = new Float64Array(pairs.length);
+  for (let i = 0; i < pairs.length; i++) values[i] = value(t, pairs[i], families);
+  return meanOfDefined(values);
+}
 
 export const meanOverFamilies = (name: FamilyName, t: FiringTotals, families: Int32Array): number =>
   meanOfDefined(Array.from(families, (f) => FAMILY_MEASURES[name].value(t, f)));

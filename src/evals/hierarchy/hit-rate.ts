@@ -156,7 +156,7 @@ function hitRate(
   return besideNull(
     besideNull(measured, 'shuffled', draws('shuffled', anyOf), SHUFFLED),
     'frequency_matched',
-    draws('frequency matched', (p, c, random) => matched.draw(p, random, (other) => other === c)),
+    draws('frequency matched', (p, c, random) => matched.draw(p, random, [c])),
     MATCHED,
   );
 }

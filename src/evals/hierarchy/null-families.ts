@@ -20,10 +20,19 @@ export interface NullFamilies {
   readonly shuffled: readonly Families[];
   readonly matchedParents: readonly Families[];
   readonly matchedChildren: readonly Families[];
+  /** Told how far the draws of a metric are. */
+  readonly onProgress: OnNullProgress;
 }
 
+export type OnNullProgress = (what: string, done: number, total: number) => void;
+
 /** @param frequency `[F]` rows in which each latent fired */
-export function nullFamilies(forest: Forest, frequency: Float64Array, seed: number): NullFamilies {
+export function nullFamilies(
+  forest: Forest,
+  frequency: Float64Array,
+  seed: number,
+  onProgress: OnNullProgress = () => {},
+): NullFamilies {
   const families = familiesOf(forest);
   const matched = new FrequencyMatched(forest, frequency);
   const draws = (name: string, draw: (random: Random) => Families): Families[] =>
@@ -32,30 +41,64 @@ export function nullFamilies(forest: Forest, frequency: Float64Array, seed: numb
     shuffled: draws('shuffled', (random) => familiesOf(shuffledForest(forest, random))),
     matchedParents: draws('frequency matched', (random) => matched.parents(families, random)),
     matchedChildren: draws('frequency-matched children', (random) => matched.children(families, random)),
+    onProgress,
   };
 }
 
-/** The metrics of which the null families have values too. */
-export function allBesideNulls(metrics: Metrics, nulls: NullFamilies, values: (families: Families) => Values): Metrics {
-  const shuffled = allBesideNull(metrics, 'shuffled', nulls.shuffled.map(values), SHUFFLED);
-  return allBesideNull(shuffled, 'frequency_matched', nulls.matchedParents.map(values), MATCHED_PARENTS);
+/** The values in every draw. @param before draws of the same metric that are done */
+function overDraws<T>(
+  families: readonly Families[],
+  value: (families: Families) => T,
+  { what, before, onProgress }: { what: string; before: number; onProgress: OnNullProgress },
+): T[] {
+  return families.map((of, i) => {
+    const drawn = value(of);
+    onProgress(`random families for ${what}`, before + i + 1, 2 * DRAWS);
+    return drawn;
+  });
 }
 
-/** @param matches which ends of a pair are replaced by latents of the same frequency */
+/** The metrics of which the null families have values too. @param what they are, for whoever waits */
+export function allBesideNulls(
+  metrics: Metrics,
+  nulls: NullFamilies,
+  what: string,
+  values: (families: Families) => Values,
+): Metrics {
+  const { onProgress } = nulls;
+  const shuffled = overDraws(nulls.shuffled, values, { what, before: 0, onProgress });
+  const matched = overDraws(nulls.matchedParents, values, { what, before: DRAWS, onProgress });
+  return allBesideNull(
+    allBesideNull(metrics, 'shuffled', shuffled, SHUFFLED),
+    'frequency_matched',
+    matched,
+    MATCHED_PARENTS,
+  );
+}
+
+interface Beside {
+  /** What the metric is, for whoever waits. */
+  readonly what: string;
+  /** Which ends of a pair are replaced by latents of the same frequency. */
+  readonly matches: 'parents' | 'children';
+}
+
 export function besideNulls(
   measured: Metric,
   nulls: NullFamilies,
-  matches: 'parents' | 'children',
+  { what, matches }: Beside,
   value: (families: Families) => number,
 ): Metric {
   if (measured.value === null) return measured;
-  const draws = (families: readonly Families[]): Float64Array => Float64Array.from(families, value);
+  const { onProgress } = nulls;
+  const draws = (families: readonly Families[], before: number): Float64Array =>
+    Float64Array.from(overDraws(families, value, { what, before, onProgress }));
   const [matched, definition] =
     matches === 'parents' ? [nulls.matchedParents, MATCHED_PARENTS] : [nulls.matchedChildren, MATCHED_CHILDREN];
   return besideNull(
-    besideNull(measured, 'shuffled', draws(nulls.shuffled), SHUFFLED),
+    besideNull(measured, 'shuffled', draws(nulls.shuffled, 0), SHUFFLED),
     'frequency_matched',
-    draws(matched),
+    draws(matched, DRAWS),
     definition,
   );
 }

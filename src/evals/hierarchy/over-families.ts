@@ -23,7 +23,7 @@ export function overFamilies(
   const n = total(denominator);
   if (n < least) return insufficient(`${n} ${what}; ${least} are needed`, { n, ...meaning });
   const of = (values: Float64Array): Float64Array => Float64Array.from(used, (f) => values[f]);
-  const units = { count: used.length, of: new Int32Array(), label: `the ${used.length} families` };
+  const units = { count: used.length, label: `the ${used.length} families` };
   const { replicates: _, ...made } = new Bootstrap(units, seed).ratio(of(numerator), of(denominator), meaning);
   return made;
 }

@@ -9,21 +9,31 @@ export type Values = Readonly<Record<string, number>>;
 /** Draws of {@link Bootstrap.of}: metrics of other files meet the same resamples. */
 const RESAMPLES = 1000;
 
+/** How the numbers of a sample of rows are resampled. */
+export interface Resampling {
+  readonly bootstrap: Bootstrap;
+  /** `[rows]` unit of each row. */
+  readonly unitOf: Int32Array;
+  /** Whether other SAEs are measured on the same units. */
+  readonly keepsReplicates: boolean;
+  readonly onProgress: (what: string, done: number, total: number) => void;
+}
+
 export interface Described extends Meaning {
   /** Why there is no number, if so. */
   readonly insufficient?: string;
 }
 
 /**
+ * @param what the metrics are, for whoever waits
  * @param statistics of weights of the units
  * @param meanings names of the metrics that are made
- * @param keepsReplicates whether other SAEs are measured on the same units
  */
 export function resampled(
-  bootstrap: Bootstrap,
+  { bootstrap, keepsReplicates, onProgress }: Omit<Resampling, 'unitOf'>,
+  what: string,
   statistics: (weights: Float64Array) => Values,
   meanings: Readonly<Record<string, Described>>,
-  keepsReplicates: boolean,
 ): Metrics {
   const { count, label } = bootstrap.units;
   const names = Object.keys(meanings).filter((name) => meanings[name].insufficient === undefined);
@@ -38,6 +48,7 @@ export function resampled(
     for (let i = 0; i < count; i++) weights[draws.below(count)]++;
     const drawn = statistics(weights);
     for (const name of names) replicates.get(name)![b] = drawn[name];
+    onProgress(`resamples of ${what}`, b + 1, resamples);
   }
   return Object.fromEntries(
     Object.entries(meanings).map(([name, { insufficient: why, ...meaning }]): [string, Metric] => {

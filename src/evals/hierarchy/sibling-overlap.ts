@@ -3,10 +3,10 @@ import { Random } from '../../core/random.ts';
 import type { Families } from '../../forest/families.ts';
 import type { Firings } from '../../forest/firings.ts';
 import { overlapOf, OVERLAP, OVERLAP_SUMS, siblingFamilies, siblingPairs } from '../../forest/siblings.ts';
-import type { Bootstrap, Metrics } from '../metric.ts';
+import type { Metrics } from '../metric.ts';
 import { MIN_ITEMS, MIN_SAMPLES, type JudgedFamilies } from './rules.ts';
 import { besideNulls, type NullFamilies } from './null-families.ts';
-import { meanOfDefined, resampled, type Described, type Values } from './resampling.ts';
+import { meanOfDefined, resampled, type Described, type Resampling, type Values } from './resampling.ts';
 
 /** Pairs of siblings that are looked at: a family of n children has n² / 2. */
 const MAX_PAIRS = 20_000;
@@ -15,8 +15,8 @@ export function siblingOverlap(
   firings: Firings,
   { families, how }: JudgedFamilies,
   nulls: NullFamilies,
-  bootstrap: Bootstrap,
-  { seed, keepsReplicates }: { seed: number; keepsReplicates: boolean },
+  resampling: Resampling,
+  seed: number,
 ): Metrics {
   const rules = {
     sibling_iou: {
@@ -34,7 +34,7 @@ export function siblingOverlap(
     Object.entries(rules).map(([name, { keep, which }]) => {
       const pairs = pairsOf(keep(families));
       const n = pairs.first.length;
-      const sums = overlapOf(firings, pairs, bootstrap.units.of);
+      const sums = overlapOf(firings, pairs, resampling.unitOf);
       const meaning: Described = {
         n,
         unit: 'mean over sibling pairs',
@@ -44,20 +44,19 @@ export function siblingOverlap(
         ...(n < MIN_ITEMS && { insufficient: `${n} pairs of ${which}; ${MIN_ITEMS} are needed` }),
       };
       const values = (weights: Float64Array): Values => ({ [name]: meanOverlap(sums.weighted(weights)) });
-      const made = resampled(bootstrap, values, { [name]: meaning }, keepsReplicates);
+      const made = resampled(resampling, name, values, { [name]: meaning });
       const value = (of: Families): number =>
         meanOverlap(overlapOf(firings, pairsOf(keep(of))).weighted(new Float64Array([1])));
-      return [name, besideNulls(made[name], nulls, 'children', value)];
+      return [name, besideNulls(made[name], nulls, { what: name, matches: 'children' }, value)];
     }),
   );
 }
 
 /** NaN without pairs. @param totals `[pairs, OVERLAP_SUMS]` */
 export function meanOverlap(totals: Float64Array): number {
-  return meanOfDefined(
-    Array.from({ length: totals.length / OVERLAP_SUMS }, (_, i) => {
-      const at = i * OVERLAP_SUMS;
-      return totals[at + OVERLAP.both] / totals[at + OVERLAP.either];
-    }),
-  );
+  const overlaps = new Float64Array(totals.length / OVERLAP_SUMS);
+  for (let i = 0, at = 0; i < overlaps.length; i++, at += OVERLAP_SUMS) {
+    overlaps[i] = totals[at + OVERLAP.both] / totals[at + OVERLAP.either];
+  }
+  return meanOfDefined(overlaps);
 }

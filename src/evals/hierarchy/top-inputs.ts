@@ -38,7 +38,9 @@ export async function siblingSimilarity(
     `model’s activations minus their mean, children are active on at least ${MIN_SAMPLES} held-out rows, ${how}`;
   const meaning = { unit: 'mean over families', definition };
   const measured = overFamilies(aboveChance(familiesOf(forest)), 'families', meaning, seed);
-  return besideNulls(measured, nulls, 'children', (of) => ratioOf(aboveChance(of)));
+  return besideNulls(measured, nulls, { what: 'sibling_similarity', matches: 'children' }, (of) =>
+    ratioOf(aboveChance(of)),
+  );
 }
 
 /**

@@ -76,6 +76,6 @@ function mean(
 ): Metric {
   const n = values.length;
   if (n < MIN_UNITS) return insufficient(`${n} ${units}, at least ${MIN_UNITS} are needed`, { n, unit, definition });
-  const bootstrap = new Bootstrap({ count: n, of: new Int32Array(0), label: `${n} ${units}` }, seed);
+  const bootstrap = new Bootstrap({ count: n, label: `${n} ${units}` }, seed);
   return bootstrap.ratio(Float64Array.from(values), new Float64Array(n).fill(1), { unit, definition });
 }

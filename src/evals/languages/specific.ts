@@ -82,7 +82,7 @@ export class LanguageFirings {
       all[concept]++;
       if (isShared(language, concept)) shared[concept]++;
     }
-    const units = { count: concepts, of: new Int32Array(), label: `${concepts} concepts` };
+    const units = { count: concepts, label: `${concepts} concepts` };
     const said = this.#overlaps.map(({ on }) => [...on.keys()].filter((concept) => on[concept] >= MIN_FIRINGS));
     const random = new Random(seed, 'evals', 'languages', 'concepts');
     const draws = Float64Array.from({ length: DRAWS }, () => {
@@ -112,7 +112,7 @@ function specificShare(live: Int32Array, seed: number): Metric {
       ...meaning,
     });
   }
-  const units = { count: live.length, of: new Int32Array(), label: `${live.length} latents` };
+  const units = { count: live.length, label: `${live.length} latents` };
   const isSpecific = Float64Array.from(live, (language) => (language >= 0 ? 1 : 0));
   const ones = new Float64Array(live.length).fill(1);
   const { replicates: _, ...measured } = new Bootstrap(units, seed).ratio(isSpecific, ones, meaning);

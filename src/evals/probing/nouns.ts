@@ -113,17 +113,20 @@ function kindsIn(chain: string): string[] {
 
 /** @returns why there is nothing to probe, if so */
 export async function nounDataSet(context: EvalContext, nouns: ReadonlyMap<number, Noun>): Promise<DataSet | string> {
-  const held = await HeldOutRows.open(context.source, context.normalization, context);
-  if (!held.origins) return 'the activations were not harvested from a language model';
-  const { tokens } = held.origins;
   const seen = new Map<number, number>();
-  const places = [...tokens.keys()].filter((row) => {
-    const before = seen.get(tokens[row]) ?? 0;
-    if (!nouns.has(tokens[row]) || before === OCCURRENCES) return false;
-    seen.set(tokens[row], before + 1);
-    return true;
+  const places: number[] = [];
+  const noun: Noun[] = [];
+  const held = await HeldOutRows.open(context.source, context.normalization, context, ({ tokens }, start) => {
+    for (const [i, token] of tokens.entries()) {
+      const named = nouns.get(token);
+      const before = seen.get(token) ?? 0;
+      if (!named || before === OCCURRENCES) continue;
+      seen.set(token, before + 1);
+      places.push(start + i);
+      noun.push(named);
+    }
   });
-  const noun = places.map((place) => nouns.get(tokens[place])!);
+  if (!held.hasOrigins) return 'the activations were not harvested from a language model';
   const isTested = testedWords(noun, context.seed);
   const rows = [...places.keys()];
   return {

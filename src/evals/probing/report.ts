@@ -80,7 +80,7 @@ function taskMetric({ task, classes, dataSet }: MeasuredTask, probe: ProbeName, 
       { n: 0, unit: UNIT, definition },
     );
   }
-  const units = { count: dataSet.units, of: new Int32Array(0), label: `${dataSet.units} ${dataSet.unit}` };
+  const units = { count: dataSet.units, label: `${dataSet.units} ${dataSet.unit}` };
   return new Bootstrap(units, seed).of((weights) => accuracy(scores, weights), meaning(scores, definition));
 }
 
@@ -107,7 +107,7 @@ function meanMetric(
     return of(task).map(({ units, labels, right }) => ({ units: units.map((unit) => unit + offset), labels, right }));
   });
   const labels = new Set(tasks.map(({ dataSet }) => `${dataSet.units} ${dataSet.unit}`));
-  const units = { count, of: new Int32Array(0), label: [...labels].join(' and ') };
+  const units = { count, label: [...labels].join(' and ') };
   const mean = (weights?: Float64Array): number =>
     scores.reduce((sum, ofTask) => sum + accuracy(ofTask, weights), 0) / scores.length;
   return new Bootstrap(units, seed).of(mean, meaning(scores.flat(), definition));

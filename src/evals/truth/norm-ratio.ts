@@ -1,5 +1,6 @@
 /** Shrinkage: mean ‖x̂‖ / ‖x‖ over the rows with ‖x‖ > 1e-6 (SAELens `sae_lens/synthetic/evals.py`), summed unit by unit. */
 import { total } from '../metric.ts';
+import type { RowUnits } from '../units.ts';
 
 const SHORTEST = 1e-6;
 
@@ -7,14 +8,13 @@ export class NormRatio {
   /** `[units]` Σ ‖x̂‖ / ‖x‖, and rows that count. */
   readonly sum: Float64Array;
   readonly rows: Float64Array;
-  readonly #unitOf: Int32Array;
+  readonly #units: RowUnits;
   readonly #d: number;
 
-  /** @param unitOf `[rows]` unit of each row */
-  constructor(unitOf: Int32Array, units: number, d: number) {
-    this.sum = new Float64Array(units);
-    this.rows = new Float64Array(units);
-    this.#unitOf = unitOf;
+  constructor(units: RowUnits, d: number) {
+    this.sum = new Float64Array(units.count);
+    this.rows = new Float64Array(units.count);
+    this.#units = units;
     this.#d = d;
   }
 
@@ -28,7 +28,7 @@ export class NormRatio {
         rebuilt += reconstruction[k] * reconstruction[k];
       }
       if (!(Math.sqrt(square) > SHORTEST)) continue;
-      const unit = this.#unitOf[start + row];
+      const unit = this.#units.of(start + row);
       this.sum[unit] += Math.sqrt(rebuilt / square);
       this.rows[unit]++;
     }

@@ -74,12 +74,12 @@ function measured(prompts: readonly number[], expected: Expected, file: Safetens
   const inputs = new InputSums(units, mean);
   const sums = new ReconstructionSums(inputs, view);
   const firing = new FiringCounts(units, latents);
-  const documents = new DocumentFirings(doc, units, latents);
-  const batch = { start: 0, rows: rows.length, raw: x, normalized: x };
+  const documents = new DocumentFirings(units, latents);
+  const batch = { start: 0, rows: rows.length, raw: x, normalized: x, origins: undefined };
   inputs.add(batch);
   sums.add(batch, { raw: output, normalized: output }, codes);
   firing.add(0, codes);
-  documents.add(0, codes);
+  documents.add(0, codes, doc);
   const bootstrap = new Bootstrap(units, 0);
   const metrics = { ...sums.metrics(bootstrap), ...firing.metrics(bootstrap, [view])[0] };
   const counts = new Float64Array(latents);
@@ -178,14 +178,14 @@ function downstream(expected: Expected, file: SafetensorsFile): Record<string, n
   const tokens = file.readInt32('tokens');
   // The last position of a prompt predicts nothing that is known.
   const targets = rows.map((row) => ((row + 1) % ctx === 0 ? -1 : tokens[row + 1]));
-  const positions = { rows: Int32Array.from(rows), targets: Int32Array.from(targets), units: units.of };
+  const positions = { rows: Int32Array.from(rows), targets: Int32Array.from(targets), units: units.first(rows.length) };
   const predictions = new CleanPredictions(file.readFloat32('logits_clean'), vocab, positions);
   const [clean, sae, zero] = [0, 1, 2].map(() => new LossSums(units.count));
   predictions.addTo(clean);
   predictions.compare(file.readFloat32('logits_sae'), sae);
   predictions.compare(file.readFloat32('logits_ablated'), zero);
   const [predicted, compared] = [new Float64Array(units.count), new Float64Array(units.count)];
-  units.of.forEach((unit, i) => {
+  positions.units.forEach((unit, i) => {
     compared[unit]++;
     if (targets[i] >= 0) predicted[unit]++;
   });

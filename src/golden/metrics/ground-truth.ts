@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { addFiringCounts, codesFromDense, countFired } from '../../core/codes.ts';
 import { mean } from '../../core/statistics.ts';
 import { NormRatio } from '../../evals/truth/norm-ratio.ts';
+import { blockUnits } from '../../evals/units.ts';
 import { absoluteCosines, FiringAgreement, matchLatents } from '../../forest/truth.ts';
 import { SafetensorsFile } from '../../formats/safetensors.ts';
 import { Spread, squaredDistance } from '../../training/validation.ts';
@@ -72,11 +73,7 @@ export function runGroundTruth(folder: string, report: Report): void {
     const spread = new Spread(d);
     spread.add(x);
     compare('explained_variance', 1 - squaredDistance(x, reconstruction) / spread.total, expected.explained_variance);
-    const ratio = new NormRatio(
-      Int32Array.from({ length: rows }, (_, row) => row),
-      rows,
-      d,
-    );
+    const ratio = new NormRatio(blockUnits(rows), d);
     ratio.add(0, x, reconstruction);
     compare('shrinkage', ratio.value, expected.shrinkage);
     const fired = new Float64Array(latents);

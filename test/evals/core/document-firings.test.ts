@@ -25,9 +25,10 @@ describe('firings per document', () => {
           const doc = Int32Array.from(documents.flatMap((rows, i) => rows.map(() => i)));
           const units = documentUnits(doc);
           const codes = codesFromDense(documents.flat(2), doc.length, WIDTH);
-          const firings = new DocumentFirings(doc, units, WIDTH);
+          const firings = new DocumentFirings(units, WIDTH);
           for (let start = 0; start < doc.length; start += batch) {
-            firings.add(start, sliceRows(codes, start, Math.min(doc.length, start + batch)));
+            const end = Math.min(doc.length, start + batch);
+            firings.add(start, sliceRows(codes, start, end), doc.subarray(start, end));
           }
           const rowsOf = (latent: number): number[] =>
             documents.map((rows) => rows.filter((row) => row[latent] > 0).length).filter((count) => count > 0);

@@ -49,7 +49,7 @@ describe('links', () => {
   it('add up to what forestRecovery counts', () => {
     fc.assert(
       fc.property(cases, ({ truth, learned, match }) => {
-        const bootstrap = new Bootstrap({ count: 12, of: new Int32Array(), label: '12 features' }, 0);
+        const bootstrap = new Bootstrap({ count: 12, label: '12 features' }, 0);
         const named = {
           forest: learned,
           how: 'a forest',
@@ -83,7 +83,7 @@ describe('links', () => {
 
   it('to features that do not occur are not asked for', () => {
     const truth = new Forest([-1, 0, 0, 0, 0, 0, 0]);
-    const bootstrap = new Bootstrap({ count: 7, of: new Int32Array(), label: '7 features' }, 0);
+    const bootstrap = new Bootstrap({ count: 7, label: '7 features' }, 0);
     const named = {
       forest: truth,
       how: '',
@@ -98,7 +98,7 @@ describe('links', () => {
 
   it('refine where the child is below its parent, by the best features alone', () => {
     const truth = new Forest([-1, 0, 0, 1, 1, -1]);
-    const bootstrap = new Bootstrap({ count: 6, of: new Int32Array(), label: '6 features' }, 0);
+    const bootstrap = new Bootstrap({ count: 6, label: '6 features' }, 0);
     const forest = new Forest([-1, 0, 0, 0, 0, 0, 0]);
     // Below the latent of 0: 1, 3, 0 again, 5 of another tree, nothing, 4.
     const best = Int32Array.of(0, 1, 3, 0, 5, -1, 4);
