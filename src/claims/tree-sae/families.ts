@@ -1,9 +1,28 @@
 /** What the families of a Tree SAE look like: siblings that take turns, directions that add to the parent's. */
 import { compareWithNull, compareWithNumber } from '../against-null.ts';
 import type { Claim } from '../claim.ts';
+import { compareMetrics, type Side } from '../compare.ts';
+import { perSeed } from '../derived.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
+import type { Lab } from '../lab.ts';
+import { siblingsInParent, type SiblingOverlap } from './sibling-chance.ts';
 import { outcomesOf, show } from '../words.ts';
 import { treeSide } from './hierarchy.ts';
+
+async function compareWithinParent(lab: Lab, { name, spec }: Side): Promise<Comparison> {
+  const [runs] = await lab.train([spec]);
+  const overlaps: SiblingOverlap[] = [];
+  for (const run of runs) overlaps.push(await lab.withRun(run, siblingsInParent));
+  const unit = 'mean over sibling pairs';
+  const seen = overlaps.map((overlap) => overlap.seen);
+  const independent = overlaps.map((overlap) => overlap.independent);
+  return compareMetrics(
+    spec.data,
+    [name, perSeed(seen, unit, 'IoU of siblings')],
+    ['independent within the parent', perSeed(independent, unit, 'n_a n_b / n_p rows shared')],
+    { what: 'IoU of siblings', claimed: { is: 'lower' }, matching: 'nothing', decides: false },
+  );
+}
 
 export const treeSiblings: Claim = {
   id: 'tree-siblings',
@@ -12,7 +31,8 @@ export const treeSiblings: Claim = {
   published: 'mean IoU of siblings .010–.028',
   protocol:
     'IoU of the firing of siblings in tree-sae, against families of the same sizes whose members are other latents of the same frequency. W ' +
-    'and S, 3 seeds.',
+    'and S, 3 seeds. As a second protocol, against what it would be if siblings fired independently of each other where their parent does: ' +
+    'strangers fire anywhere, siblings within one parent.',
   rule: 'Below frequency-matched latents (beyond the 2.5 % quantile of the draws).',
   async test(lab) {
     const comparisons: Comparison[] = [];
@@ -23,6 +43,7 @@ export const treeSiblings: Claim = {
         await compareWithNull(lab, tree, 'frequency_matched', overlap),
         await compareWithNull(lab, tree, 'shuffled', { ...overlap, decides: false }),
         await compareWithNumber(lab, tree, 0.028, { ...overlap, decides: false }),
+        await compareWithinParent(lab, tree),
       );
     }
     return {
