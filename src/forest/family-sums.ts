@@ -4,7 +4,7 @@
  */
 import type { Families } from './families.ts';
 import type { Firings } from './firings.ts';
-import { UnitAccumulator, type UnitSums } from './unit-sums.ts';
+import { UnitAccumulator, unitCount, type UnitSums } from './unit-sums.ts';
 
 /** Sums of a pair, over rows; c and p: child and parent are active. */
 export const PAIR = {
@@ -72,8 +72,10 @@ export function sumFamilies(
   const pairOf = new Int32Array(width).fill(-1);
   child.forEach((c, pair) => (pairOf[c] = pair));
   const led = familiesByParent(families, width);
-  const pairs = new UnitAccumulator(child.length, PAIR_SUMS);
-  const groups = new UnitAccumulator(parent.length, FAMILY_SUMS);
+  const units = unitCount(unitOf);
+  const pairRoom = Uint32Array.from(child, (c) => Math.min(units, firings.countOf(c)));
+  const pairs = new UnitAccumulator(pairRoom, PAIR_SUMS);
+  const groups = new UnitAccumulator(familyRoom(firings, families, units), FAMILY_SUMS);
   const active = new Float32Array(width);
   const largest = new Float32Array(parent.length);
   const touched = new Int32Array(parent.length);
@@ -133,6 +135,15 @@ function addFamily(sums: Float64Array, at: number, p: number, m: number): void {
   sums[at + FAMILY.parentSquares] += p * p;
   sums[at + FAMILY.childSquares] += m * m;
   sums[at + FAMILY.product] += p * m;
+}
+
+/** `[families]` units in which the parent or some child of each can be active, at most. */
+function familyRoom(firings: Firings, { parent, ptr, child }: Families, units: number): Uint32Array {
+  return Uint32Array.from(parent, (p, f) => {
+    let most = firings.countOf(p);
+    for (let pair = ptr[f]; pair < ptr[f + 1] && most < units; pair++) most += firings.countOf(child[pair]);
+    return Math.min(units, most);
+  });
 }
 
 /** Families that each latent is the parent of. */

@@ -5,7 +5,7 @@
 import type { Families } from './families.ts';
 import { sumFamilies, type FamilySums } from './family-sums.ts';
 import type { Firings } from './firings.ts';
-import { UnitSums } from './unit-sums.ts';
+import { unitCount, UnitSums } from './unit-sums.ts';
 
 /** Sums of the ranks r_p and r_m about their mean, over the rows of a family. */
 export const RANK = { count: 0, parentSum: 1, childSum: 2, parentSquares: 3, childSquares: 4, product: 5 } as const;
@@ -30,7 +30,9 @@ export function sumFamiliesRanked(firings: Firings, families: Families, unitOf?:
     child[at] = m;
   };
   const sums = sumFamilies(firings, families, unitOf, { visit });
-  const ranks = new UnitSums(count, RANK_SUMS);
+  const units = unitCount(unitOf);
+  const room = Uint32Array.from({ length: count }, (_, f) => Math.min(units, next[f] - ptr[f]));
+  const ranks = new UnitSums(room, RANK_SUMS);
   const current = new Float64Array(RANK_SUMS);
   for (let f = 0; f < count; f++) {
     const [from, to] = [ptr[f], next[f]];
@@ -74,14 +76,16 @@ export function centredRanks(values: Float32Array): Float64Array {
   const n = values.length;
   if (n > PLACES) throw new RangeError(`ranks of ${n} values; at most ${PLACES}`);
   const bits = new Uint32Array(Float32Array.from(values).buffer);
-  const keys = Float64Array.from(bits, (value, i) => value * PLACES + i).sort();
+  const keys = new Float64Array(n);
+  for (let i = 0; i < n; i++) keys[i] = bits[i] * PLACES + i;
+  keys.sort();
   const ranks = new Float64Array(n);
   for (let start = 0; start < n;) {
-    const value = Math.floor(keys[start] / PLACES);
+    const first = Math.floor(keys[start] / PLACES) * PLACES;
     let end = start + 1;
-    while (end < n && Math.floor(keys[end] / PLACES) === value) end++;
+    while (end < n && keys[end] < first + PLACES) end++;
     const rank = n === 1 ? 0 : (start + end - 1) / 2 / (n - 1) - 0.5;
-    for (let i = start; i < end; i++) ranks[keys[i] % PLACES] = rank;
+    for (let i = start; i < end; i++) ranks[keys[i] - first] = rank;
     start = end;
   }
   return ranks;

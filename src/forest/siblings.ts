@@ -2,7 +2,7 @@
 import type { Random } from '../core/random.ts';
 import { familiesOfLists, type Families } from './families.ts';
 import type { Firings } from './firings.ts';
-import { UnitAccumulator, type UnitSums } from './unit-sums.ts';
+import { UnitAccumulator, unitCount, type UnitSums } from './unit-sums.ts';
 
 /** Sums of a pair of siblings: rows in which both, and in which at least one of them is active. */
 export const OVERLAP = { both: 0, either: 1 } as const;
@@ -58,7 +58,9 @@ export function siblingPairs({ ptr, child }: Families, most: number, random: Ran
 /** @param unitOf `[rows]` unit of each row, ascending; one unit without it */
 export function overlapOf(firings: Firings, { first, second }: SiblingPairs, unitOf?: Int32Array): UnitSums {
   const { ptr, row } = firings.byLatent;
-  const sums = new UnitAccumulator(first.length, OVERLAP_SUMS);
+  const units = unitCount(unitOf);
+  const room = first.map((a, i) => Math.min(units, firings.countOf(a) + firings.countOf(second[i])));
+  const sums = new UnitAccumulator(room, OVERLAP_SUMS);
   let unit = 0;
   for (let i = 0; i < first.length; i++) {
     let [a, b] = [ptr[first[i]], ptr[second[i]]];

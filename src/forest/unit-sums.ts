@@ -1,63 +1,53 @@
 /** Sums of many items (pairs, families) by the unit that a bootstrap draws; only those that are not 0 are kept. */
 
-/** Entries that are stored together while they come: a growing array would need half as much again while it is copied. */
-const PIECE = 2 ** 14;
-
-interface Piece {
-  readonly item: Uint32Array;
-  readonly unit: Uint32Array;
-  /** `[PIECE, sums]` */
-  readonly value: Float32Array;
-}
-
-/** All entries, item by item. */
-interface ByItem {
-  /** `[items + 1]`, those of item i are `ptr[i] … ptr[i + 1] − 1`, in the order in which they came. */
-  readonly ptr: Uint32Array;
-  readonly unit: Uint32Array;
-  /** `[entries, sums]` */
-  readonly value: Float32Array;
-}
-
 export class UnitSums {
   readonly items: number;
   /** Sums of each item. */
   readonly sums: number;
-  #count = 0;
-  #pieces: Piece[] = [];
-  #byItem: ByItem | undefined;
+  /** `[items + 1]` where the room of each item begins, and `[items]` where what it has ends. */
+  readonly #ptr: Uint32Array;
+  readonly #end: Uint32Array;
+  readonly #unit: Uint32Array;
+  /** `[Σ room, sums]`; room that is not needed is never touched, and so takes no memory. */
+  readonly #value: Float32Array;
 
-  constructor(items: number, sums: number) {
-    this.items = items;
+  /** @param room `[items]` units in which each item has sums, at most */
+  constructor(room: ArrayLike<number>, sums: number) {
+    this.items = room.length;
     this.sums = sums;
+    this.#ptr = new Uint32Array(this.items + 1);
+    for (let i = 0; i < this.items; i++) this.#ptr[i + 1] = this.#ptr[i] + room[i];
+    this.#end = this.#ptr.slice(0, this.items);
+    this.#unit = new Uint32Array(this.#ptr[this.items]);
+    this.#value = new Float32Array(this.#ptr[this.items] * sums);
   }
 
   /**
-   * Before {@link weighted} is called.
-   * @param from where the item's sums start in `values`
+   * The sums of an item in a unit, once.
+   * @param from where they start in `values`
    */
   add(item: number, unit: number, values: Float64Array, from: number): void {
-    if (this.#byItem) throw new Error('sums are complete once they were weighted');
     const { sums } = this;
-    const at = this.#count++ % PIECE;
-    if (at === 0) this.#pieces.push(newPiece(sums));
-    const piece = this.#pieces[this.#pieces.length - 1];
-    piece.item[at] = item;
-    piece.unit[at] = unit;
-    for (let k = 0; k < sums; k++) piece.value[at * sums + k] = values[from + k];
+    const at = this.#end[item]++;
+    if (at >= this.#ptr[item + 1]) throw new RangeError(`item ${item} has sums in more units than there was room for`);
+    this.#unit[at] = unit;
+    for (let k = 0; k < sums; k++) this.#value[at * sums + k] = values[from + k];
   }
 
   /** `[items, sums]` Σ over units of weight · sum. @param weights how often each unit was drawn */
   weighted(weights: Float64Array): Float64Array {
     const { items, sums } = this;
-    const { ptr, unit, value } = (this.#byItem ??= this.#sortByItem());
+    const [ptr, end, unit, value] = [this.#ptr, this.#end, this.#unit, this.#value];
     const totals = new Float64Array(items * sums);
     for (let i = 0; i < items; i++) {
-      const [from, to] = [ptr[i], ptr[i + 1]];
+      const [from, to] = [ptr[i], end[i]];
       let k = 0;
       // Four sums at a time: each waits for its last addition, so that one alone would take nearly as long.
       for (; k + 4 <= sums; k += 4) {
-        let [a, b, c, d] = [0, 0, 0, 0];
+        let a = 0;
+        let b = 0;
+        let c = 0;
+        let d = 0;
         for (let e = from, at = from * sums + k; e < to; e++, at += sums) {
           const weight = weights[unit[e]];
           a += weight * value[at];
@@ -79,38 +69,6 @@ export class UnitSums {
     }
     return totals;
   }
-
-  #sortByItem(): ByItem {
-    const { items, sums } = this;
-    const ptr = new Uint32Array(items + 1);
-    this.#eachPiece(({ item }, count) => {
-      for (let e = 0; e < count; e++) ptr[item[e] + 1]++;
-    });
-    for (let i = 0; i < items; i++) ptr[i + 1] += ptr[i];
-    const next = ptr.slice();
-    const sorted = { ptr, unit: new Uint32Array(this.#count), value: new Float32Array(this.#count * sums) };
-    this.#eachPiece(({ item, unit, value }, count) => {
-      for (let e = 0; e < count; e++) {
-        const to = next[item[e]]++;
-        sorted.unit[to] = unit[e];
-        for (let k = 0; k < sums; k++) sorted.value[to * sums + k] = value[e * sums + k];
-      }
-    });
-    this.#pieces = [];
-    return sorted;
-  }
-
-  #eachPiece(visit: (piece: Piece, count: number) => void): void {
-    this.#pieces.forEach((piece, p) => visit(piece, Math.min(PIECE, this.#count - p * PIECE)));
-  }
-}
-
-function newPiece(sums: number): Piece {
-  return {
-    item: new Uint32Array(PIECE),
-    unit: new Uint32Array(PIECE),
-    value: new Float32Array(PIECE * sums),
-  };
 }
 
 /** Collects the sums of one unit after another. */
@@ -121,10 +79,11 @@ export class UnitAccumulator {
   readonly #isTouched: Uint8Array;
   #touched: number[] = [];
 
-  constructor(items: number, sums: number) {
-    this.result = new UnitSums(items, sums);
-    this.current = new Float64Array(items * sums);
-    this.#isTouched = new Uint8Array(items);
+  /** @param room see {@link UnitSums} */
+  constructor(room: ArrayLike<number>, sums: number) {
+    this.result = new UnitSums(room, sums);
+    this.current = new Float64Array(room.length * sums);
+    this.#isTouched = new Uint8Array(room.length);
   }
 
   /** @returns where the item's sums start in {@link current}, to be added to */
@@ -145,4 +104,9 @@ export class UnitAccumulator {
     }
     this.#touched = [];
   }
+}
+
+/** Units of some rows: those of `unitOf`, or all rows are one. */
+export function unitCount(unitOf: Int32Array | undefined): number {
+  return unitOf === undefined || unitOf.length === 0 ? 1 : unitOf[unitOf.length - 1] + 1;
 }

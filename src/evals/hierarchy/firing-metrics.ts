@@ -3,6 +3,7 @@ import type { Families } from '../../forest/families.ts';
 import type { Firings } from '../../forest/firings.ts';
 import { sumFamilies, type IsCounted } from '../../forest/family-sums.ts';
 import { sumFamiliesRanked, type RankedSums } from '../../forest/rank-correlation.ts';
+import { unitCount } from '../../forest/unit-sums.ts';
 import { dot, type Metrics } from '../metric.ts';
 import {
   FAMILY_MEASURES,
@@ -69,8 +70,7 @@ class Measured {
       : sumFamilies(firings, families, unitOf, { isCounted });
     this.#largest = largestActivations(firings);
     this.#levels = families.level.reduce((most, level) => Math.max(most, level + 1), 0);
-    const units = unitOf === undefined || unitOf.length === 0 ? 1 : unitOf[unitOf.length - 1] + 1;
-    const totals = this.#totals(new Float64Array(units).fill(1));
+    const totals = this.#totals(new Float64Array(unitCount(unitOf)).fill(1));
     const { pairs: pairNames, families: familyNames } = activity;
     this.#judgedPairs = new Map(
       pairNames.map((name) => [name, judgedPairs(name, totals, families, MIN_SAMPLES)] as const),

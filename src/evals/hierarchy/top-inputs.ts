@@ -108,20 +108,29 @@ async function meanTopInputs(firings: Firings, held: HeldOutRows): Promise<Float
 }
 
 /** The rows of the largest activations of each latent, the earlier of equal ones; ordered by row. */
-function topRows(firings: Firings): { row: Uint32Array; latent: Uint32Array } {
-  const { ptr, row, strength } = firings.byLatent;
-  const found: { row: number; latent: number }[] = [];
-  for (let latent = 0; latent < firings.width; latent++) {
-    const best: number[] = [];
-    for (let e = ptr[latent]; e < ptr[latent + 1]; e++) {
-      if (best.length === TOP && strength[e] <= strength[best[TOP - 1]]) continue;
-      let at = best.length;
-      while (at > 0 && strength[best[at - 1]] < strength[e]) at--;
-      best.splice(at, 0, e);
-      if (best.length > TOP) best.pop();
+function topRows({ width, rows, rowPtr, latent, strength }: Firings): { row: Uint32Array; latent: Uint32Array } {
+  /** `[width, TOP]`, the largest first, and `[width]` how many there are. */
+  const [best, row] = [new Float32Array(width * TOP), new Uint32Array(width * TOP)];
+  const count = new Uint8Array(width);
+  for (let r = 0; r < rows; r++) {
+    for (let e = rowPtr[r]; e < rowPtr[r + 1]; e++) {
+      const first = latent[e] * TOP;
+      let at = first + count[latent[e]];
+      if (at === first + TOP && strength[e] <= best[at - 1]) continue;
+      if (at === first + TOP) at--;
+      else count[latent[e]]++;
+      for (; at > first && best[at - 1] < strength[e]; at--) {
+        best[at] = best[at - 1];
+        row[at] = row[at - 1];
+      }
+      best[at] = strength[e];
+      row[at] = r;
     }
-    for (const e of best) found.push({ row: row[e], latent });
   }
+  const found: { row: number; latent: number }[] = [];
+  count.forEach((many, i) => {
+    for (let at = i * TOP; at < i * TOP + many; at++) found.push({ row: row[at], latent: i });
+  });
   found.sort((a, b) => a.row - b.row || a.latent - b.latent);
   return { row: Uint32Array.from(found, (one) => one.row), latent: Uint32Array.from(found, (one) => one.latent) };
 }
