@@ -29,6 +29,29 @@ export const READINGS = {
     'is a quarter as wide, tree-sae is ahead. The published order in variance explained needs a topk that is worse than ours (methods of the',
     'paper: a constant rate of 1e-4).',
   ],
+  'dynamic-probing': [
+    '**Read.** The two data disagree, by two or three points each way; no sign of the published fifteen on either, matched or not.',
+  ],
+  'comp-fails': [
+    '**Read.** Nothing of what was suspected stops the recipe here, in float32 or bfloat16, with any cause switched on or off: it trains, badly.',
+    'What is left is the number format: the first loss exceeds the largest float16, and mixed precision of that kind skips every step whose',
+    'loss is infinite. The published numbers fit that, which is no proof. The claim as it stands, of the recipe, does not hold.',
+  ],
+  'comp-redesign': [
+    '**Read.** It can be trained. At equal L0 and at equal parameters a flat SAE explains more on both data.',
+  ],
+  'tree-coverage': [
+    '**Read.** Holds where it can be judged; on B a coverage of .9 leaves fewer than five pairs in most seeds, too few for a share.',
+  ],
+  'tree-siblings': [
+    '**Read.** The rule asks for a null that siblings cannot pass: they share their parent’s rows, strangers do not. The second protocol, which was',
+    'written after that was seen, is the fair one, and it splits: against firing independently within their parent, siblings take turns on',
+    'W (half the overlap) and meet more often than that on S. The overlap itself is about as small as published on both.',
+  ],
+  'tree-mp': [
+    '**Read.** The order in variance explained is clear. In hits all dictionaries without a tree are near 0, and which of them is nearest cannot be',
+    'told with 200 pairs.',
+  ],
   'tree-hierarchy': [
     '**Read.** The published contrast is there, and larger than published: most links of tree-sae are hits and hardly any pair of a flat SAE.',
     'The second protocol says what that is worth. Parents dealt at random before training and never moved score as high, by the hit rule and',
@@ -39,6 +62,11 @@ export const READINGS = {
   'tree-realloc': [
     '**Read.** See tree-hierarchy: where random parents that stay score as high as parents that were looked for, moving children cannot show.',
     'Reallocation acts on dead children alone, of which a short run has few; the published schedule has three orders of magnitude more steps.',
+  ],
+  'bench-edges': [
+    '**Read.** Nobody’s architecture for trees comes near what coverage finds in a flat SAE with an L1 penalty: its latents stand for twice as many',
+    'features as any other’s, and parents keep firing with their children, since a penalty does not make them compete for k places.',
+    'Trees of tree-sae and hsae-forest are links between latents that stand for no single feature.',
   ],
   'forest-hierarchy': [
     '**Read.** Holds on both data, by margins like the published ones in P(parent | child). What the joint loss improves is agreement in firing,',

@@ -190,8 +190,8 @@ export const treePursuit: Claim = {
     return {
       verdict: verdictOf(comparisons),
       because:
-        `${outcomesOf(comparisons)} Its encoder takes one pass over the dictionary per active latent: at equal encode FLOPs it would be ` +
-        'compared with much wider ones.',
+        `${outcomesOf(comparisons)} It has half the parameters of the others, as encoder and decoder are one matrix; its encoder costs little ` +
+        'more than that of topk where the products of all pairs of its rows are kept, width² numbers that are not counted as parameters.',
       comparisons,
     };
   },

@@ -30,12 +30,6 @@ describe('counts of firings', () => {
       for (let row = 0; row < ROWS; row++) fired += dense[row * WIDTH + latent];
       return fired / ROWS;
     });
-    const quantile = (values: number[], p: number): number => {
-      const sorted = values.toSorted((a, b) => a - b);
-      const at = p * (sorted.length - 1);
-      const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
-      return low + (at % 1) * (high - low);
-    };
     expect(full.dead_fraction.value).toBeCloseTo(1 / WIDTH, 12);
     expect(first.dead_fraction.value).toBeCloseTo(1 / 10, 12);
     expect(full.density_p50.value).toBeCloseTo(quantile(densities, 0.5), 12);
@@ -43,3 +37,11 @@ describe('counts of firings', () => {
     expect(full.density_p50.low).toBeLessThan(full.density_p50.value!);
   });
 });
+
+/** With values between neighbours by their distance. */
+function quantile(values: number[], p: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = p * (sorted.length - 1);
+  const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
+  return low + (at % 1) * (high - low);
+}
