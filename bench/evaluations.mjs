@@ -56,8 +56,6 @@ const lab = new Lab({
 for (const data of lab.available('W', 'S')) {
   const specs = [
     recipes.topk(lab, data),
-    recipes.batchTopK(lab, data),
-    recipes.jumpRelu(lab, data),
     recipes.matryoshka(lab, data),
     recipes.matchingPursuit(lab, data),
     recipes.dynamicSparse(lab, data),

@@ -131,21 +131,6 @@ export function matryoshka(lab: Lab, data: DataName, keys: object = {}): Spec {
   return { data, arch: 'matryoshka', keys: { width, k: l0, lr: RATE[data], ...keys } };
 }
 
-export function batchTopK(lab: Lab, data: DataName): Spec {
-  const { width, l0 } = lab.size(data);
-  return { data, arch: 'batchtopk', keys: { width, k: l0, lr: RATE[data] } };
-}
-
-/**
- * With the published weight of 1 it misses its target by far in short runs; thresholds start where more latents are active than wanted. Of 2e-3
- * and 5e-3 (W), 1e-3 and 3e-3 (S) the faster one explains more.
- */
-export function jumpRelu(lab: Lab, data: 'W' | 'S'): Spec {
-  const { width, l0 } = lab.size(data);
-  const keys = { sparsityWeight: 300, bandwidth: 1, thresholdInit: 0.7, beta1: 0.9, lr: RATE[data] };
-  return { data, arch: 'jumprelu', keys: { width, targetL0: l0, ...keys } };
-}
-
 export function matchingPursuit(lab: Lab, data: DataName, keys: object = {}): Spec {
   const { width, l0 } = lab.size(data);
   return { data, arch: 'matching-pursuit', keys: { width, k: l0, lr: RATE[data], ...keys } };
