@@ -8,6 +8,10 @@ export const READINGS = {
     'L0: every other matching turns it round. Learning rates were chosen for both sides on the same footing (at the rates of a first run,',
     'both sides explained two points less and the order was the same).',
   ],
+  'hsae-overhead': [
+    '**Read.** The arithmetic of the paper is right: encoding costs a few per cent more FLOPs. A training step is another matter, here twice to',
+    'three times as long, on an engine whose flat steps use sparsity to the full.',
+  ],
   'hsae-absorption': [
     '**Read.** Nothing was seen at any width, and the smallest difference that could have been seen is as large as the rates themselves. What is',
     'beyond doubt is the price: the top level alone, which the comparison is about, explains five to eight points less than the flat SAE.',
@@ -75,6 +79,16 @@ export const READINGS = {
   'forest-tasks': [
     '**Read.** Not enough power for absorption: it is a share of few concepts (letters), and the published difference of .08 is a third of what',
     'could have been seen. Probing is within a point and a half, and was not shown to be within one.',
+  ],
+  'forest-cost': [
+    '**Read.** The independent levels are the baseline at its best: no links, no perturbation, the same kernels.',
+  ],
+  'forest-similarity': [
+    '**Read.** Encoder and decoder agree. Links by co-activation have a much lower distance, for a reason that is no merit: the distance counts',
+    'tokens at which parent and children disagree, which is what such links are chosen by.',
+  ],
+  'forest-constraint': [
+    '**Read.** Each part alone brings about as much as the other here, and both together the most; the published order has the loss far ahead.',
   ],
   'forest-truth': [
     '**Read.** Recall is bounded by what the levels find (features_found of the suite truth): with the paper’s equal L0 at every level, coarse',
