@@ -44,7 +44,8 @@ else {
       [fileURLToPath(import.meta.url), ...process.argv.slice(2), '--measure', name],
       { encoding: 'utf8', stdio: ['ignore', 'pipe', values.progress ? 'inherit' : 'pipe'] },
     );
-    console.log(`${name.padEnd(12)}${child.status === 0 ? child.stdout.trim() : `failed: ${child.stderr?.trim()}`}`);
+    const why = child.stderr?.trim() || child.signal;
+    console.log(`${name.padEnd(12)}${child.status === 0 ? child.stdout.trim() : `failed: ${why}`}`);
     if (child.status !== 0) process.exitCode = 1;
   }
 }
