@@ -59,6 +59,10 @@ const axesSae = (): Sae => ({
   forest: new Forest(new Int32Array(12).fill(-1)),
 });
 
+/** Every feature has its latent. */
+const inForest = (parent: number[]): EvalContext =>
+  context(device, perfectSae(device, tree.directions, d, all, parent), tree);
+
 /** By what is odd about them. */
 const ODD: Readonly<Record<string, () => EvalContext>> = {
   'no latent fires': () => context(device, perfectSae(device, tree.directions, d, none), tree),
@@ -70,31 +74,9 @@ const ODD: Readonly<Record<string, () => EvalContext>> = {
   'one latent that never fires': () => context(device, perfectSae(device, tree.directions, d, [-1], [-1]), tree),
   'one alive latent among dead ones': () =>
     context(device, perfectSae(device, tree.directions, d, [0, ...none.slice(1)], [...tree.truth.parent]), tree),
-  'a forest without edges': () => context(device, perfectSae(device, tree.directions, d, all, none), tree),
-  'a forest that is one chain': () =>
-    context(
-      device,
-      perfectSae(
-        device,
-        tree.directions,
-        d,
-        all,
-        all.map((j) => j - 1),
-      ),
-      tree,
-    ),
-  'one parent of all': () =>
-    context(
-      device,
-      perfectSae(
-        device,
-        tree.directions,
-        d,
-        all,
-        all.map((j) => (j === 0 ? -1 : 0)),
-      ),
-      tree,
-    ),
+  'a forest without edges': () => inForest(none),
+  'a forest that is one chain': () => inForest(all.map((j) => j - 1)),
+  'one parent of all': () => inForest(all.map((j) => (j === 0 ? -1 : 0))),
   'every latent is always on': () => context(device, alwaysOn(), tree),
   'every latent is always on, in a forest': () =>
     context(device, { ...alwaysOn(), forest: new Forest(tree.truth.parent) }, tree),

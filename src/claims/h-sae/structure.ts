@@ -4,7 +4,7 @@ import { compareWithCurve, type Question, type Side } from '../compare.ts';
 import { verdictOf, type Comparison } from '../judge.ts';
 import type { Lab } from '../lab.ts';
 import type { Spec } from '../spec.ts';
-import { hSae, topk, treeSae } from '../recipes.ts';
+import { FROZEN_PARENTS, hSae, topk, treeSae } from '../recipes.ts';
 import { flatOfEqualParameters } from '../sizes.ts';
 import { openIn, bothSides } from '../words.ts';
 import { RECONSTRUCTION } from './recon.ts';
@@ -13,12 +13,10 @@ const CHILDREN = 8;
 const TOKENS = 400_000;
 /** Rate of the gated family: of 1e-3, 3e-3 and 6e-3 the one with the best training loss that keeps most latents alive. */
 const RATE = 3e-3;
-/** A reallocation after this step never comes. */
-const NEVER = 1_000_000_000;
 
 const VARIANTS = {
-  'no gate': { rootInitFrac: 1, reallocateAfter: NEVER, rootReset: 'never' },
-  'random parents': { reallocateAfter: NEVER, rootReset: 'never' },
+  'no gate': { rootInitFrac: 1, ...FROZEN_PARENTS },
+  'random parents': FROZEN_PARENTS,
 } as const;
 
 export const hsaeStructure: Claim = {

@@ -7,14 +7,12 @@ import type { EvalContext } from '../../evals/context.ts';
 import { forestOf } from '../../evals/forest-of.ts';
 import { sampleHeldOut } from '../../evals/hierarchy/firing-sample.ts';
 import { MIN_SAMPLES } from '../../evals/hierarchy/rules.ts';
-import { meanOverlap } from '../../evals/hierarchy/sibling-overlap.ts';
+import { MAX_PAIRS, meanOverlap } from '../../evals/hierarchy/sibling-overlap.ts';
 import { Random } from '../../core/random.ts';
 import type { Firings } from '../../forest/firings.ts';
 import { familiesOf } from '../../forest/families.ts';
 import type { Forest } from '../../forest/forest.ts';
 import { overlapOf, siblingFamilies, siblingPairs } from '../../forest/siblings.ts';
-
-const MAX_PAIRS = 20_000;
 
 /** Means over pairs of siblings of #(a ∧ b) / #(a ∨ b). */
 export interface SiblingOverlap {

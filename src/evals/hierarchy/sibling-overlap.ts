@@ -9,7 +9,7 @@ import { besideNulls, type NullFamilies } from './null-families.ts';
 import { meanOfDefined, resampled, type Described, type Resampling, type Values } from './resampling.ts';
 
 /** Pairs of siblings that are looked at: a family of n children has n² / 2. */
-const MAX_PAIRS = 20_000;
+export const MAX_PAIRS = 20_000;
 
 export function siblingOverlap(
   firings: Firings,
